@@ -1,0 +1,42 @@
+# A room is a folder with one job and one target. Its headers are included as "<room>/<file>.h", and the only include
+# roots a room gets are its own and those of the rooms it links, so that a wrong include does not compile. The roots are
+# folders in the build tree that hold one link each.
+#
+#   atelier_room(plan SOURCES key.cpp planner.cpp PUBLIC pipeline PRIVATE OpenSSL::Crypto)
+#
+# Names in PUBLIC and PRIVATE are rooms or any other target.
+function(atelier_room room)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  set(root ${CMAKE_BINARY_DIR}/rooms/${room})
+  file(MAKE_DIRECTORY ${root})
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${root}/${room} SYMBOLIC)
+  if(ARG_SOURCES)
+    add_library(atelier_${room} STATIC ${ARG_SOURCES})
+    set(scope PUBLIC)
+    atelier_warnings(atelier_${room})
+  else()
+    add_library(atelier_${room} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(atelier_${room} ${scope} ${root})
+  foreach(kind PUBLIC PRIVATE)
+    foreach(name ${ARG_${kind}})
+      set(to ${kind})
+      if(NOT ARG_SOURCES)
+        set(to INTERFACE)
+      endif()
+      if(EXISTS ${CMAKE_BINARY_DIR}/rooms/${name} AND NOT name MATCHES "::")
+        target_link_libraries(atelier_${room} ${to} atelier_${name})
+      else()
+        target_link_libraries(atelier_${room} ${to} ${name})
+      endif()
+    endforeach()
+  endforeach()
+endfunction()
+
+function(atelier_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wshadow)
+  if(ATELIER_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()
