@@ -1,0 +1,57 @@
+// A LoRA as a value: for each adapted layer W (out x in) the factors of dW = alpha / r * B A.
+// Reading and writing its files is lora_format.h, arithmetic on it lora_algebra.h, adding it to weights lora_fuse.h.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "diffusion/error.h"
+
+namespace atelier::diffusion {
+
+/// One layer's factors. A convolution keeps its kernel in A, and B is 1x1.
+struct LoraLayer {
+  at::Tensor a;      ///< [r, in] or [r, in, kh, kw]
+  at::Tensor b;      ///< [out, r]
+  double alpha = 1;  ///< dW is alpha / r * B A
+
+  int64_t rank() const { return a.size(0); }
+  double scale() const { return alpha / static_cast<double>(rank()); }
+  /// dW in float32: [out, in] or [out, in, kh, kw], the shape of the layer's weight.
+  at::Tensor delta() const;
+};
+
+/// Layers by name, sorted. A layer of the UNet has its diffusers module path
+/// (`down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q`), one of the text encoder has `text_encoder.` before
+/// its path (`text_encoder.text_model.encoder.layers.0.mlp.fc1`).
+struct Lora {
+  std::map<std::string, LoraLayer> layers;
+};
+
+inline constexpr std::string_view text_encoder_prefix = "text_encoder.";
+
+/// A layer that a training adapts: its module path and the shape of its weight, [out, in] or [out, in, kh, kw].
+struct LoraTarget {
+  std::string name;
+  std::vector<int64_t> weight_shape;
+};
+
+/// The layers that `train` adapts, told by the end of their path: attention, projections, feed-forward.
+bool is_lora_target(std::string_view module_path);
+
+/// Fills `values` with independent uniform numbers in [0, 1) for the layer of that name. The library draws nothing
+/// itself: the caller keys the stream, so that two trainings start from the same LoRA.
+using UniformSource = std::function<void(std::string_view layer, std::span<float> values)>;
+
+/// The LoRA a training starts from: A Kaiming-uniform with a = sqrt(5), that is uniform in +-1 / sqrt(fan_in) with
+/// fan_in = in * kh * kw (He et al. 2015; what peft and kohya's trainer do), B zero. float32.
+Lora initial_lora(std::span<const LoraTarget> targets, int64_t rank, double alpha, const UniformSource& uniform);
+
+}  // namespace atelier::diffusion

@@ -1,0 +1,61 @@
+// The denoiser: diffusers' UNet2DConditionModel, built from its config.json and weights.
+//
+// Blocks: CrossAttnDownBlock2D, DownBlock2D, UNetMidBlock2DCrossAttn, CrossAttnUpBlock2D, UpBlock2D, with convolutions
+// or linear layers as projections. A UNet is immutable and may be used from many threads; adapters are arguments.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <memory>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "diffusion/adapters.h"
+#include "diffusion/config.h"
+#include "diffusion/error.h"
+#include "diffusion/lora.h"
+#include "diffusion/weights.h"
+
+namespace atelier::diffusion {
+
+/// The size conditioning of SDXL would be a further member.
+struct UNetInput {
+  at::Tensor sample;     ///< [N, in_channels, h, w], h and w multiples of 2^(blocks - 1)
+  at::Tensor timesteps;  ///< [N] int64 or float32
+  at::Tensor context;    ///< [N, tokens, cross_attention_dim]
+};
+
+class UNet {
+ public:
+  /// The model of a configuration and its weights, converted to float32 on `device`. Errors: a block type or an option
+  /// that is not supported, by name; weights that are missing, left over or of another shape, by name.
+  static tl::expected<std::shared_ptr<const UNet>, Error> create(const UNetConfig& config, const WeightMap& weights,
+                                                                 at::Device device = at::kCPU);
+  ~UNet();
+  UNet(const UNet&) = delete;
+  UNet& operator=(const UNet&) = delete;
+
+  /// The prediction, [N, out_channels, h, w]. Gradients flow to the adapters, never to the base.
+  /// Shapes are the caller's duty; check() tells about them in a sentence.
+  at::Tensor forward(const UNetInput& input, const Adapters& adapters = {}) const;
+
+  /// Whether forward() can take these shapes; the Error says which shape was given and which is wanted.
+  tl::expected<void, Error> check(const UNetInput& input) const;
+
+  const UNetConfig& config() const noexcept;
+  at::Device device() const noexcept;
+
+  /// Attention, projections and feed-forward: what `train` adapts, in the order of their names.
+  std::vector<LoraTarget> lora_targets() const;
+  /// All layers that a LoRA can adapt, 3x3 convolutions too.
+  const std::vector<LoraTarget>& adaptable_layers() const noexcept;
+  /// Whether every UNet layer of `lora` is in this model with this shape; the Error names the first that is not.
+  tl::expected<void, Error> check(const Lora& lora) const;
+
+ private:
+  struct Impl;
+  explicit UNet(std::unique_ptr<Impl> impl);
+  std::unique_ptr<const Impl> impl_;
+};
+
+}  // namespace atelier::diffusion
