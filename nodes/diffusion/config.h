@@ -1,0 +1,90 @@
+// The configurations of a diffusers folder as typed values. What a file asks for and this library does not do is
+// refused by the name of the key, never ignored.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "diffusion/error.h"
+
+namespace atelier::diffusion {
+
+enum class PredictionType { epsilon, v_prediction };
+enum class Activation { gelu, quick_gelu };
+
+/// One resolution of the UNet, from the first of the down blocks on; the up blocks mirror it.
+struct UNetLevel {
+  int64_t channels = 0;
+  bool cross_attention = false;  ///< CrossAttnDownBlock2D and CrossAttnUpBlock2D, or the plain ones
+  int64_t heads = 0;             ///< of its attention; the file calls it attention_head_dim
+  int64_t transformer_layers = 1;
+};
+
+/// UNet2DConditionModel of SD 1.x and 2.x. Defaults are SD 1.5's.
+struct UNetConfig {
+  int64_t in_channels = 4;
+  int64_t out_channels = 4;
+  std::vector<UNetLevel> levels{{320, true, 8, 1}, {640, true, 8, 1}, {1280, true, 8, 1}, {1280, false, 8, 1}};
+  int64_t layers_per_block = 2;
+  int64_t cross_attention_dim = 768;
+  bool linear_projection = false;
+  int64_t norm_groups = 32;
+  double norm_eps = 1e-5;
+  int64_t sample_size = 64;  ///< the latent size it was trained at
+};
+
+/// AutoencoderKL. Defaults are SD 1.5's.
+struct VaeConfig {
+  int64_t in_channels = 3;
+  int64_t out_channels = 3;
+  int64_t latent_channels = 4;
+  std::vector<int64_t> block_out_channels{128, 256, 512, 512};
+  int64_t layers_per_block = 2;
+  int64_t norm_groups = 32;
+  bool quant_conv = true;
+  bool post_quant_conv = true;
+  bool mid_block_attention = true;
+  double scaling_factor = 0.18215;
+
+  /// How many pixels a latent covers in each direction: 2^(blocks - 1).
+  int64_t downscale() const { return int64_t{1} << (block_out_channels.size() - 1); }
+};
+
+/// CLIPTextModel. Defaults are SD 1.5's.
+struct TextConfig {
+  int64_t vocab_size = 49408;
+  int64_t hidden_size = 768;
+  int64_t intermediate_size = 3072;
+  int64_t layers = 12;
+  int64_t heads = 12;
+  int64_t max_positions = 77;
+  Activation activation = Activation::quick_gelu;
+  double norm_eps = 1e-5;
+  int64_t eos_id = 49407;
+};
+
+/// The noise schedule, whichever scheduler wrote it; where a key is absent, DDIMScheduler's default holds, as when
+/// diffusers loads the file into a DDIMScheduler.
+struct SchedulerConfig {
+  int64_t num_train_timesteps = 1000;
+  std::string beta_schedule = "scaled_linear";  ///< what NoiseSchedule::create() knows
+  double beta_start = 0.00085;
+  double beta_end = 0.012;
+  PredictionType prediction_type = PredictionType::epsilon;
+  std::string timestep_spacing = "leading";  ///< what Ddim::create() knows
+  int64_t steps_offset = 1;
+  bool set_alpha_to_one = false;
+  bool clip_sample = false;
+  double clip_sample_range = 1.0;
+};
+
+/// Each reads a parsed config.json; `file` names it in messages. Errors: a wrong type, a missing key without default, a
+/// value out of range, an architecture or option that is not supported, all by the key's name.
+Result<UNetConfig> parse_unet_config(const nlohmann::json& json, const std::string& file);
+Result<VaeConfig> parse_vae_config(const nlohmann::json& json, const std::string& file);
+Result<TextConfig> parse_text_config(const nlohmann::json& json, const std::string& file);
+Result<SchedulerConfig> parse_scheduler_config(const nlohmann::json& json, const std::string& file);
+
+}  // namespace atelier::diffusion
