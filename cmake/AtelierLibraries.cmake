@@ -12,6 +12,7 @@ find_package(SQLite3 REQUIRED)
 find_package(CLI11 REQUIRED)
 find_path(EXPECTED_INCLUDE tl/expected.hpp REQUIRED)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+find_package(PNG REQUIRED)
 
 add_library(atelier_hdf5 INTERFACE)
 target_include_directories(atelier_hdf5 SYSTEM INTERFACE ${HDF5_INCLUDE_DIRS})
