@@ -1,0 +1,53 @@
+// CLIP's tokenizer: text to the ids that the text encoder reads.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "diffusion/byte_pairs.h"
+#include "diffusion/error.h"
+
+namespace atelier::diffusion {
+
+/// Immutable; may be used from many threads.
+class ClipTokenizer {
+ public:
+  /// Reads vocab.json, merges.txt and tokenizer_config.json of a diffusers folder's tokenizer/. Without the last, SD
+  /// 1.x's settings hold: length 77, padded with the end token. Errors: those of BytePairs; a special token that the
+  /// vocabulary lacks; a length under 3.
+  static Result<ClipTokenizer> open(const std::filesystem::path& folder);
+
+  /// All ids of the text, without start, end and padding. The special tokens, written in the text, are their ids.
+  /// Bytes that are not UTF-8 count as U+FFFD.
+  std::vector<int64_t> encode(std::string_view text) const;
+
+  /// Exactly length() ids: start, the first length() - 2 of the text, end, padding.
+  std::vector<int64_t> encode_padded(std::string_view text) const;
+
+  /// encode_padded() of each text, [texts, length()] int64.
+  at::Tensor encode_batch(std::span<const std::string> texts) const;
+
+  /// How many ids of the text encode_padded() leaves out.
+  std::size_t truncated(std::string_view text) const;
+
+  std::size_t length() const { return length_; }
+  std::size_t vocabulary_size() const { return pairs_.size(); }
+
+ private:
+  explicit ClipTokenizer(BytePairs pairs) : pairs_(std::move(pairs)) {}
+  void encode_plain(std::string_view text, std::vector<int64_t>& ids) const;
+
+  BytePairs pairs_;
+  std::vector<std::pair<std::string, int64_t>> special_;  ///< longest first
+  int64_t start_ = 0, end_ = 0, padding_ = 0;
+  std::size_t length_ = 77;
+};
+
+}  // namespace atelier::diffusion
