@@ -4,6 +4,7 @@
 #include <xxhash.h>
 #include <bit>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 
 #include "base/error.h"
@@ -122,6 +123,28 @@ Digest Encoder::finish() { return hash_.finish(); }
 
 Checksum xxh3_128(std::span<const std::byte> bytes) noexcept {
   const XXH128_hash_t h = XXH3_128bits(bytes.data(), bytes.size());
+  return {h.high64, h.low64};
+}
+
+struct ChecksumStream::State {
+  XXH3_state_t* stream = XXH3_createState();
+  ~State() { XXH3_freeState(stream); }
+};
+
+ChecksumStream::ChecksumStream() : state_(std::make_unique<State>()) {
+  if (!state_->stream) throw std::bad_alloc();
+  XXH3_128bits_reset(state_->stream);
+}
+ChecksumStream::~ChecksumStream() = default;
+ChecksumStream::ChecksumStream(ChecksumStream&&) noexcept = default;
+ChecksumStream& ChecksumStream::operator=(ChecksumStream&&) noexcept = default;
+
+void ChecksumStream::update(std::span<const std::byte> bytes) {
+  XXH3_128bits_update(state_->stream, bytes.data(), bytes.size());
+}
+
+Checksum ChecksumStream::finish() const {
+  const XXH128_hash_t h = XXH3_128bits_digest(state_->stream);
   return {h.high64, h.low64};
 }
 

@@ -67,6 +67,22 @@ struct Checksum {
 };
 Checksum xxh3_128(std::span<const std::byte> bytes) noexcept;
 
+// XXH3-128 over a stream of bytes: the same value as `xxh3_128` of all of them in one piece.
+class ChecksumStream {
+ public:
+  ChecksumStream();
+  ~ChecksumStream();
+  ChecksumStream(ChecksumStream&&) noexcept;
+  ChecksumStream& operator=(ChecksumStream&&) noexcept;
+
+  void update(std::span<const std::byte> bytes);
+  Checksum finish() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 }  // namespace atelier
 
 template <>
