@@ -29,13 +29,13 @@ struct PortSpec {
 struct ParamSpec {
   std::string name;
   ValueType type = ValueType::text;
-  Value value;          // the default; absent with `required` false: the node decides, as its summary says
-  std::string summary;  // one sentence
-  std::string unit;     // "px", "steps", "1/step" … empty: none
-  std::optional<double> minimum, maximum;  // inclusive; of the elements for a list
-  std::vector<std::string> choices;        // text only; empty: any
-  std::optional<ValueType> element;        // list only: the elements' type
-  bool required = false;                   // no default: must be given
+  Value value = {};          // the default; absent with `required` false: the node decides, as its summary says
+  std::string summary = {};  // one sentence
+  std::string unit = {};     // "px", "steps", "1/step" … empty: none
+  std::optional<double> minimum = {}, maximum = {};  // inclusive; of the elements for a list
+  std::vector<std::string> choices = {};             // text only; empty: any
+  std::optional<ValueType> element = {};             // list only: the elements' type
+  bool required = false;                             // no default: must be given
   ParamRole role = ParamRole::in_key;
 };
 
