@@ -1,0 +1,155 @@
+#include <gtest/gtest.h>
+
+#include "support/memory_files.h"
+#include "types/dataset.h"
+#include "types/file.h"
+#include "types/latents.h"
+#include "types/model.h"
+
+namespace atelier {
+namespace {
+
+Tensor filled(Tensor::Shape shape, float value) {
+  std::int64_t count = 1;
+  for (const auto side : shape) count *= side;
+  return Tensor::of(std::move(shape), std::vector<float>(static_cast<std::size_t>(count), value));
+}
+
+Latents some_latents() {
+  const EncodedPhoto photo{"01.jpg", sha256("one"), filled({4, 2, 3}, 0.5f), filled({4, 2, 3}, 0.1f),
+                           filled({2, 3}, 1)};
+  return {{photo}, {{"a person", filled({77, 8}, 0.25f)}}};
+}
+
+Dataset some_dataset() {
+  const DatasetItem item{
+      "01.jpg", sha256("one"), filled({4, 2, 3}, 0.5f), filled({4, 2, 3}, 0.1f), filled({2, 3}, 1), "a person", 0.7};
+  return {{item}, {{"a person", filled({77, 8}, 0.25f)}}, 3, 0.1, true};
+}
+
+LoraSet some_lora(float value) {
+  LoraSet lora;
+  lora.layers["up.to_q"] = {filled({2, 5}, value), filled({3, 2}, value), 0.3};
+  lora.layers["up.conv"] = {filled({2, 5, 3, 3}, value), filled({3, 2}, value), 2};
+  lora.base = sha256("base");
+  lora.facts = {{"steps", 60}};
+  return lora;
+}
+
+Model some_model() {
+  const FileRef unet{"unet/config.json", sha256("unet"), "/models/base/unet/config.json", 12};
+  return {{unet}, {{some_lora(1), 0.6}, {some_lora(2), 0.9}}};
+}
+
+TEST(LatentsArtifact, ReadsBackAsItWasWritten) {
+  const auto artifact = some_latents().to_artifact();
+  const auto back = Latents::from(artifact);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->photos[0].name, "01.jpg");
+  EXPECT_EQ(back->photos[0].photo, sha256("one"));
+  EXPECT_EQ(digest_of(back->to_artifact()), digest_of(artifact));
+}
+
+TEST(LatentsArtifact, WithoutATensorIsAFaultThatNamesIt) {
+  auto artifact = some_latents().to_artifact();
+  artifact.tensors.erase("photo/00000/deviation");
+  const auto back = Latents::from(artifact);
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().kind, ErrorKind::fault);
+  EXPECT_EQ(back.error().message, "latents: the tensor 'photo/00000/deviation' is missing");
+  EXPECT_EQ(make_latents_type()->validate(artifact), back.error().message);
+}
+
+TEST(LatentsArtifact, CannotBeAnOutput) {
+  EXPECT_EQ(make_latents_type()->check_output_path("a/latents/"),
+            "latents stay in the cache and cannot be an output: give model, lora, pictures, images, masks or captions");
+}
+
+TEST(DatasetArtifact, ReadsBackAsItWasWritten) {
+  const auto artifact = some_dataset().to_artifact();
+  const auto back = Dataset::from(artifact);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->repeats, 3);
+  EXPECT_EQ(back->share, 0.1);
+  EXPECT_TRUE(back->customer);
+  EXPECT_EQ(back->items[0].weight, 0.7);
+  EXPECT_EQ(digest_of(back->to_artifact()), digest_of(artifact));
+}
+
+TEST(DatasetArtifact, RefusesMasksOfAnotherSizeThanTheLatents) {
+  auto artifact = some_dataset().to_artifact();
+  artifact.tensors["item/00000/mask"] = filled({3, 2}, 1);
+  EXPECT_EQ(make_dataset_type()->validate(artifact), "dataset: the tensors of '01.jpg' differ in size");
+}
+
+TEST(LoraArtifact, ReadsBackAsItWasWritten) {
+  const auto artifact = some_lora(1).to_artifact();
+  const auto back = LoraSet::from(artifact);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->layers.at("up.to_q").alpha, 0.3);
+  EXPECT_EQ(back->base, sha256("base"));
+  EXPECT_EQ(digest_of(back->to_artifact()), digest_of(artifact));
+}
+
+TEST(LoraArtifact, RefusesFactorsThatDoNotFitTogether) {
+  auto artifact = some_lora(1).to_artifact();
+  artifact.tensors["up.to_q.B"] = filled({3, 4}, 1);
+  const auto back = LoraSet::from(artifact);
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().message, "lora: the factors of the layer 'up.to_q' do not fit together: A [2, 5], B [3, 4]");
+}
+
+TEST(ModelArtifact, ReadsBackAsItWasWrittenWithItsLoras) {
+  const auto artifact = some_model().to_artifact();
+  const auto back = Model::from(artifact);
+  ASSERT_TRUE(back) << back.error().message;
+  ASSERT_EQ(back->loras.size(), 2u);
+  EXPECT_EQ(back->loras[1].weight, 0.9);
+  EXPECT_EQ(digest_of(back->to_artifact()), digest_of(artifact));
+}
+
+TEST(ModelArtifact, HasTheDigestOfItsContentWhereverTheFilesLie) {
+  auto here = some_model(), there = some_model();
+  there.files[0].path = "/elsewhere/unet/config.json";
+  EXPECT_EQ(digest_of(here.to_artifact()), digest_of(there.to_artifact()));
+  there.loras[0].weight = 0.61;
+  EXPECT_NE(digest_of(here.to_artifact()), digest_of(there.to_artifact()));
+  EXPECT_EQ(base_digest(here), base_digest(there));
+}
+
+TEST(FileArtifact, IsCopiedToItsOutput) {
+  MemoryFiles files;
+  files.put("/in/a.txt", "hello");
+  ASSERT_TRUE(files.make_folders("/out"));
+  const auto type = make_file_type(files);
+  const auto opened = type->open_input("/in/a.txt", [](const auto&) { return sha256("hello"); });
+  ASSERT_TRUE(opened);
+  ASSERT_TRUE(type->write(*opened, "/out/b.txt", "b.txt"));
+  EXPECT_EQ(files.text("/out/b.txt"), "hello");
+}
+
+TEST(FileArtifact, ThatIsMissingIsToldWithItsPath) {
+  MemoryFiles files;
+  const auto opened = make_file_type(files)->open_input("/in/a.txt", [](const auto&) { return sha256("hello"); });
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().message, "/in/a.txt: a file was expected here");
+}
+
+TEST(MetricsArtifact, IsWrittenAsSortedJson) {
+  MemoryFiles files;
+  ASSERT_TRUE(files.make_folders("/out"));
+  Artifact artifact;
+  artifact.metadata = {{"loss", {0.5, 0.25}}, {"angle", 1}};
+  ASSERT_TRUE(make_metrics_type(files)->write(artifact, "/out/m.json", "m.json"));
+  EXPECT_EQ(files.text("/out/m.json"), "{\n  \"angle\": 1,\n  \"loss\": [\n    0.5,\n    0.25\n  ]\n}\n");
+}
+
+TEST(MetricsArtifact, RefusesWhatIsNoNumber) {
+  MemoryFiles files;
+  Artifact artifact;
+  artifact.metadata = {{"loss", "low"}};
+  EXPECT_EQ(make_metrics_type(files)->validate(artifact), "metrics: 'loss' is no number and no list of numbers");
+}
+
+}  // namespace
+}  // namespace atelier
