@@ -1,0 +1,73 @@
+#include "training/visit_plan.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <tuple>
+
+#include "base/random.h"
+
+namespace atelier {
+
+VisitPlan::VisitPlan(std::span<const Dataset> datasets, std::int64_t batch_size, std::int64_t seed)
+    : datasets_(datasets), batch_size_(static_cast<std::size_t>(batch_size)), seed_(seed) {}
+
+std::vector<std::size_t> VisitPlan::round_order(std::size_t dataset, std::uint64_t round) const {
+  const auto& items = datasets_[dataset].items;
+  // Two files may hold the same photo: each copy draws by itself.
+  std::map<Digest, std::uint64_t> copies;
+  using Place = std::tuple<double, Digest, std::uint64_t, std::size_t>;  // draw; the rest only settles ties
+  std::vector<Place> places;
+  for (std::size_t item = 0; item < items.size(); ++item)
+    for (std::int64_t repeat = 0; repeat < datasets_[dataset].repeats; ++repeat) {
+      const auto copy = copies[items[item].photo]++;
+      auto stream = RandomStream(seed_, "visiting order", items[item].photo).at(round).at(copy);
+      places.emplace_back(stream.uniform(), items[item].photo, copy, item);
+    }
+  std::sort(places.begin(), places.end());
+  std::vector<std::size_t> order;
+  for (const auto& place : places) order.push_back(std::get<3>(place));
+  return order;
+}
+
+std::vector<Visit> VisitPlan::step(std::int64_t step) const {
+  std::vector<Visit> visits;
+  for (std::size_t d = 0; d < datasets_.size(); ++d) {
+    const auto& items = datasets_[d].items;
+    std::vector<std::size_t> order;
+    std::uint64_t round_of_order = 0;
+    for (std::size_t row = 0; row < batch_size_; ++row) {
+      const auto per_round = items.size() * static_cast<std::size_t>(datasets_[d].repeats);
+      const auto position = static_cast<std::size_t>(step) * batch_size_ + row;
+      const std::uint64_t round = position / per_round;
+      if (order.empty() || round != round_of_order) order = round_order(d, round_of_order = round);
+      const auto place = order.begin() + static_cast<std::ptrdiff_t>(position % per_round);
+      const auto same = [&](std::size_t item) { return items[item].photo == items[*place].photo; };
+      const auto a_round = static_cast<std::uint64_t>(std::count_if(order.begin(), order.end(), same));
+      const auto before = static_cast<std::uint64_t>(std::count_if(order.begin(), place, same));
+      visits.push_back({d, *place, round * a_round + before});
+    }
+  }
+  return visits;
+}
+
+double VisitPlan::row_weight(std::size_t dataset) const {
+  const double shares = std::accumulate(datasets_.begin(), datasets_.end(), 0.0,
+                                        [](double sum, const Dataset& d) { return sum + d.share; });
+  const auto count = static_cast<double>(datasets_.size());
+  const double share = datasets_[dataset].share * count / shares;  // 1 where all are equal
+  return share * count;                                            // the mean over rows divides by `count` again
+}
+
+std::int64_t steps_for(std::span<const Dataset> datasets, std::int64_t steps_per_image) {
+  const bool any_customer = std::any_of(datasets.begin(), datasets.end(), [](const auto& d) { return d.customer; });
+  std::map<Digest, std::int64_t> repeats;  // of each different photo
+  for (const auto& dataset : datasets)
+    for (const auto& item : dataset.items)
+      if (dataset.customer || !any_customer) repeats[item.photo] = std::max(repeats[item.photo], dataset.repeats);
+  std::int64_t visits = 0;
+  for (const auto& [photo, times] : repeats) visits += times;
+  return visits * steps_per_image;
+}
+
+}  // namespace atelier
