@@ -7,9 +7,10 @@
 
 #include <ATen/ATen.h>
 
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "diffusion/lora.h"
@@ -27,19 +28,24 @@ struct AdapterLayer {
 /// is the base alone. Copies are cheap: tensors are shared.
 class Adapters {
  public:
+  using LayerMap = std::map<std::string, AdapterLayer, std::less<>>;
+
   Adapters() = default;
 
   /// @param layers      all with the same K
   /// @param row_tenant  the tenant of each row of the batch, in [0, K); may be empty when K = 1
-  Adapters(std::unordered_map<std::string, AdapterLayer> layers, std::vector<int64_t> row_tenant = {});
+  Adapters(LayerMap layers, std::vector<int64_t> row_tenant = {});
 
   /// The same factors for another batch.
   Adapters for_rows(std::vector<int64_t> row_tenant) const;
 
+  /// The same on another device.
+  Adapters to(at::Device device) const;
+
   bool empty() const noexcept { return layers_.empty(); }
   /// K; 1 for an empty value.
   int64_t tenants() const noexcept { return tenants_; }
-  const std::unordered_map<std::string, AdapterLayer>& layers() const noexcept { return layers_; }
+  const LayerMap& layers() const noexcept { return layers_; }
 
   /// y [N, T, out] plus the update of `layer` for x [N, T, in]; y itself where the layer is not adapted.
   at::Tensor add_linear(std::string_view layer, const at::Tensor& x, at::Tensor y) const;
@@ -53,7 +59,7 @@ class Adapters {
   const AdapterLayer* find(std::string_view layer) const;
   at::Tensor of_rows(const at::Tensor& per_tenant) const;  // [K, …] -> [N, …], or […] when K = 1
 
-  std::unordered_map<std::string, AdapterLayer> layers_;
+  LayerMap layers_;
   at::Tensor rows_;  // [N] int64, undefined when K = 1
   int64_t tenants_ = 1;
 };
@@ -64,6 +70,6 @@ Adapters adapters_of(const Lora& lora);
 
 /// One LoRA per tenant: K = loras.size(). All must adapt the same layers with the same ranks (the condition under
 /// which trainings are fused into one); anything else is an Error that names the layer.
-tl::expected<Adapters, Error> adapters_of_tenants(const std::vector<Lora>& loras, std::vector<int64_t> row_tenant);
+Result<Adapters> adapters_of_tenants(const std::vector<Lora>& loras, std::vector<int64_t> row_tenant);
 
 }  // namespace atelier::diffusion

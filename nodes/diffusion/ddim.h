@@ -10,7 +10,7 @@ namespace atelier::diffusion {
 class Ddim {
  public:
   /// The sampler for `steps` steps. Errors: steps outside [1, T], an unknown `timestep_spacing`.
-  static tl::expected<Ddim, Error> create(const SchedulerConfig& config, int64_t steps);
+  static Result<Ddim> create(const SchedulerConfig& config, int64_t steps);
 
   /// Timesteps from noisy to clean.
   const std::vector<int64_t>& timesteps() const noexcept { return timesteps_; }
@@ -21,13 +21,13 @@ class Ddim {
   at::Tensor step(const at::Tensor& prediction, const at::Tensor& sample, int64_t t) const;
 
  private:
-  Ddim(NoiseSchedule schedule, const SchedulerConfig& config, int64_t steps);
+  Ddim(NoiseSchedule schedule, int64_t steps);
 
   NoiseSchedule schedule_;
   std::vector<int64_t> timesteps_;
-  int64_t stride_;      // how many timesteps of the training one step covers
-  double final_alpha_;  // the product of alphas "before" timestep 0
-  double clip_range_;   // 0: the clean sample is not clipped
+  int64_t stride_;          // how many timesteps of the training one step covers
+  double final_alpha_ = 1;  // the product of alphas "before" timestep 0
+  double clip_range_ = 0;   // 0: the clean sample is not clipped
 };
 
 /// Classifier-free guidance (Ho & Salimans 2022): without + scale * (with - without).

@@ -9,7 +9,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <vector>
 
 #include "diffusion/error.h"
@@ -24,7 +23,9 @@ struct LoraLayer {
 
   int64_t rank() const { return a.size(0); }
   double scale() const { return alpha / static_cast<double>(rank()); }
-  /// dW in float32: [out, in] or [out, in, kh, kw], the shape of the layer's weight.
+  /// The shape of dW and of the layer's weight: [out, in] or [out, in, kh, kw].
+  std::vector<int64_t> delta_shape() const;
+  /// dW in float32, of delta_shape().
   at::Tensor delta() const;
 };
 

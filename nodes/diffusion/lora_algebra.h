@@ -24,11 +24,11 @@ struct LoraDifference {
 /// minuend - subtrahend. Where the two have bit-equal A, the result keeps A and subtracts B, so the rank does not
 /// double; elsewhere the ranks are stacked with alpha = new rank. A layer that only one has is taken as zero in the
 /// other. An Error names the layer whose shapes differ.
-tl::expected<LoraDifference, Error> subtract(const Lora& minuend, const Lora& subtrahend);
+Result<LoraDifference> subtract(const Lora& minuend, const Lora& subtrahend);
 
 /// sum_i weight_i * lora_i by stacking ranks; alpha of a layer is its new rank. An Error names the layer whose shapes
 /// differ.
-tl::expected<Lora, Error> weighted_sum(std::span<const WeightedLora> terms);
+Result<Lora> weighted_sum(std::span<const WeightedLora> terms);
 
 struct LoraReduction {
   Lora lora;

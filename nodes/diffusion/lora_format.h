@@ -2,11 +2,11 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 
 #include "diffusion/lora.h"
-#include "diffusion/weights.h"
+#include "diffusion/safetensors.h"
 
 namespace atelier::diffusion {
 
@@ -15,34 +15,29 @@ struct LoraMetadata {
   std::string title;                                      ///< modelspec.title
   std::string base_model_version = "sd_v1";               ///< ss_base_model_version
   std::string architecture = "stable-diffusion-v1/lora";  ///< modelspec.architecture
+  std::string resolution;                                 ///< modelspec.resolution, "512x512"; empty: not said
   std::optional<std::string> date;                        ///< modelspec.date, ISO 8601; only from SOURCE_DATE_EPOCH
 };
 
 /// A LoRA as the tensors and the metadata of a safetensors file.
 struct LoraFile {
   WeightMap tensors;
-  std::map<std::string, std::string> metadata;
+  Metadata metadata;
 };
 
 /// The LoRA in kohya's naming (`lora_unet_….lora_down.weight`, `….lora_up.weight`, `….alpha`), float32. All layers get
-/// one alpha, the rest of a layer's scale is folded into B, since diffusers 0.42.1 reads unequal alphas wrongly; where
-/// all are equal already nothing is changed.
+/// one alpha, the largest, and the rest of a layer's scale is folded into B, since diffusers 0.42.1 reads unequal
+/// alphas wrongly; where all are equal already nothing is changed.
 LoraFile to_kohya(const Lora& lora, const LoraMetadata& metadata);
 
 /// The LoRA in `file`, whichever of the three namings it is in, float32. Errors name the key that is unknown, unpaired
 /// or of the wrong shape. Alpha is the file's (kohya's `.alpha`; diffusers' `lora_adapter_metadata`),
 /// `adapter_config`'s `lora_alpha` for peft, and else the rank, as diffusers takes it; a peft file without its
-/// adapter_config is an Error.
-tl::expected<Lora, Error> lora_of_file(const LoraFile& file, const nlohmann::json* adapter_config = nullptr);
+/// adapter_config is an Error, since peft's own default is another.
+Result<Lora> lora_of_file(const LoraFile& file, const nlohmann::json* adapter_config = nullptr);
 
-/// Reads a `.safetensors` file, and `adapter_config.json` beside it where the naming is peft's.
-tl::expected<Lora, Error> read_lora(const std::filesystem::path& path);
-
-/// kohya's key of a layer, without the part after the dot: `lora_unet_down_blocks_0_attentions_0_proj_in`.
-std::string kohya_key(std::string_view layer);
-
-/// The layer of a kohya key, or an Error that names it. No model is needed: the words of diffusers' module paths
-/// divide the key in one way only.
-tl::expected<std::string, Error> layer_of_kohya_key(std::string_view key);
+/// Reads a `.safetensors` file, and `adapter_config.json` beside it where the naming is peft's. Errors begin with the
+/// path.
+Result<Lora> read_lora(const std::filesystem::path& path);
 
 }  // namespace atelier::diffusion

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "diffusion/lora_algebra.h"
-#include "diffusion/weights.h"
+#include "diffusion/safetensors.h"
 
 namespace atelier::diffusion {
 
@@ -14,6 +14,6 @@ enum class LoraPart { unet, text_encoder };
 /// `base` with the LoRAs added: accumulated in float32, cast once to each weight's own dtype. Weights that no LoRA
 /// touches are shared with `base`, which stays as it is. An Error names the layer that the base does not have, or whose
 /// shape differs, with both shapes.
-tl::expected<WeightMap, Error> fuse(const WeightMap& base, LoraPart part, std::span<const WeightedLora> loras);
+Result<WeightMap> fuse(const WeightMap& base, LoraPart part, std::span<const WeightedLora> loras);
 
 }  // namespace atelier::diffusion

@@ -52,16 +52,16 @@ class LoraTrainer {
  public:
   /// A training that starts from `initial`, one LoRA per tenant (see initial_lora; copied, not changed). Errors: a
   /// layer that the UNet does not have, another shape, tenants whose layers or ranks differ, no layer at all.
-  static tl::expected<LoraTrainer, Error> create(std::shared_ptr<const UNet> base, NoiseSchedule schedule,
-                                                 const std::vector<Lora>& initial, TrainingOptions options);
+  static Result<LoraTrainer> create(std::shared_ptr<const UNet> base, NoiseSchedule schedule,
+                                    const std::vector<Lora>& initial, TrainingOptions options);
 
   /// One optimizer step; a result per tenant. Every tenant must have a row. Deterministic on the CPU for one thread
   /// count. Errors: shapes that do not fit together, with both shapes; a loss that is not finite, with the step — the
   /// weights are then as before.
-  tl::expected<std::vector<StepResult>, Error> step(const TrainingBatch& batch);
+  Result<std::vector<StepResult>> step(const TrainingBatch& batch);
 
   /// The loss of each row under the current weights, [N], nothing learned.
-  tl::expected<at::Tensor, Error> losses(const TrainingBatch& batch) const;
+  Result<at::Tensor> losses(const TrainingBatch& batch) const;
 
   /// Steps done so far.
   int64_t steps() const noexcept;
@@ -72,7 +72,7 @@ class LoraTrainer {
   /// The state of tenant `k`; a copy, on the CPU.
   TrainerState state(int64_t k = 0) const;
   /// Goes on from states, one per tenant, all at the same step. Errors: a missing tensor or another shape, named.
-  tl::expected<void, Error> restore(const std::vector<TrainerState>& states);
+  Result<void> restore(const std::vector<TrainerState>& states);
 
   LoraTrainer(LoraTrainer&&) noexcept;
   LoraTrainer& operator=(LoraTrainer&&) noexcept;

@@ -4,8 +4,6 @@
 
 #include <ATen/ATen.h>
 
-#include <tl/expected.hpp>
-
 #include "diffusion/config.h"
 #include "diffusion/error.h"
 
@@ -15,7 +13,7 @@ class NoiseSchedule {
  public:
   /// Betas of the base's scheduler configuration: `linear`, `scaled_linear` or `squaredcos_cap_v2`; prediction type
   /// `epsilon` or `v_prediction`. An Error names the field and the value that is not supported.
-  static tl::expected<NoiseSchedule, Error> create(const SchedulerConfig& config);
+  static Result<NoiseSchedule> create(const SchedulerConfig& config);
 
   /// Number of timesteps T that the base was trained with; a timestep is in [0, T).
   int64_t timesteps() const { return alphas_cumprod_.size(0); }
@@ -41,6 +39,8 @@ class NoiseSchedule {
   Denoised denoise(const at::Tensor& prediction, const at::Tensor& sample, int64_t t) const;
 
  private:
+  at::Tensor signal_share(const at::Tensor& x0, const at::Tensor& t) const;  // alphas_cumprod[t], [N, 1, …]
+
   at::Tensor alphas_cumprod_;
   PredictionType prediction_ = PredictionType::epsilon;
 };

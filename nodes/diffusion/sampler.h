@@ -5,7 +5,6 @@
 
 #include <functional>
 #include <optional>
-#include <tl/expected.hpp>
 #include <vector>
 
 #include "diffusion/adapters.h"
@@ -37,15 +36,14 @@ at::Tensor start_noise(uint64_t seed, int64_t channels, int64_t height, int64_t 
 /// The latents of each seed, [seeds, 4, height, width] float32 on the CPU, scaled as the UNet sees them. Every seed is
 /// painted by itself, so that its picture does not depend on which others were asked for. Empty when `progress` stopped
 /// it. Errors: shapes that the UNet does not take, a scheduler that is not supported.
-tl::expected<std::optional<at::Tensor>, Error> sample_latents(const UNet& unet, const SchedulerConfig& scheduler,
-                                                              const Adapters& adapters, const SampleRequest& request,
-                                                              const SampleProgress& progress = {});
+Result<std::optional<at::Tensor>> sample_latents(const UNet& unet, const SchedulerConfig& scheduler,
+                                                 const Adapters& adapters, const SampleRequest& request,
+                                                 const SampleProgress& progress = {});
 
 /// The same from a given start, [1, 4, h, w]; request.seeds, height and width are not looked at.
-tl::expected<std::optional<at::Tensor>, Error> sample_from(const UNet& unet, const SchedulerConfig& scheduler,
-                                                           const Adapters& adapters, const SampleRequest& request,
-                                                           const at::Tensor& start,
-                                                           const SampleProgress& progress = {});
+Result<std::optional<at::Tensor>> sample_from(const UNet& unet, const SchedulerConfig& scheduler,
+                                              const Adapters& adapters, const SampleRequest& request,
+                                              const at::Tensor& start, const SampleProgress& progress = {});
 
 /// Pictures of decoded images in [-1, 1]: [N, 3, H, W] float32 -> [N, H, W, 3] uint8, rounded as diffusers does.
 at::Tensor to_pixels(const at::Tensor& images);

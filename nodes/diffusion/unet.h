@@ -1,13 +1,11 @@
 // The denoiser: diffusers' UNet2DConditionModel, built from its config.json and weights.
 //
-// Blocks: CrossAttnDownBlock2D, DownBlock2D, UNetMidBlock2DCrossAttn, CrossAttnUpBlock2D, UpBlock2D, with convolutions
-// or linear layers as projections. A UNet is immutable and may be used from many threads; adapters are arguments.
+// A UNet is immutable and may be used from many threads; adapters are arguments.
 #pragma once
 
 #include <ATen/ATen.h>
 
 #include <memory>
-#include <tl/expected.hpp>
 #include <vector>
 
 #include "diffusion/adapters.h"
@@ -20,17 +18,19 @@ namespace atelier::diffusion {
 
 /// The size conditioning of SDXL would be a further member.
 struct UNetInput {
-  at::Tensor sample;     ///< [N, in_channels, h, w], h and w multiples of 2^(blocks - 1)
+  at::Tensor sample;     ///< [N, in_channels, h, w], any h and w, as in diffusers
   at::Tensor timesteps;  ///< [N] int64 or float32
   at::Tensor context;    ///< [N, tokens, cross_attention_dim]
 };
 
 class UNet {
+  struct Impl;
+
  public:
-  /// The model of a configuration and its weights, converted to float32 on `device`. Errors: a block type or an option
-  /// that is not supported, by name; weights that are missing, left over or of another shape, by name.
-  static tl::expected<std::shared_ptr<const UNet>, Error> create(const UNetConfig& config, const WeightMap& weights,
-                                                                 at::Device device = at::kCPU);
+  /// The model of a configuration and its weights; `origin` names their file in messages. Errors: weights that are
+  /// missing, or of another shape, by name.
+  static Result<std::shared_ptr<const UNet>> create(const UNetConfig& config, const WeightMap& weights,
+                                                    const std::string& origin, ModelOptions options = {});
   ~UNet();
   UNet(const UNet&) = delete;
   UNet& operator=(const UNet&) = delete;
@@ -40,9 +40,11 @@ class UNet {
   at::Tensor forward(const UNetInput& input, const Adapters& adapters = {}) const;
 
   /// Whether forward() can take these shapes; the Error says which shape was given and which is wanted.
-  tl::expected<void, Error> check(const UNetInput& input) const;
+  Result<void> check(const UNetInput& input) const;
 
   const UNetConfig& config() const noexcept;
+  /// Names in the weights that no part of the model is built from, sorted.
+  const std::vector<std::string>& unknown_weights() const noexcept;
   at::Device device() const noexcept;
 
   /// Attention, projections and feed-forward: what `train` adapts, in the order of their names.
@@ -50,11 +52,10 @@ class UNet {
   /// All layers that a LoRA can adapt, 3x3 convolutions too.
   const std::vector<LoraTarget>& adaptable_layers() const noexcept;
   /// Whether every UNet layer of `lora` is in this model with this shape; the Error names the first that is not.
-  tl::expected<void, Error> check(const Lora& lora) const;
+  Result<void> check(const Lora& lora) const;
 
  private:
-  struct Impl;
-  explicit UNet(std::unique_ptr<Impl> impl);
+  explicit UNet(std::unique_ptr<const Impl> impl);
   std::unique_ptr<const Impl> impl_;
 };
 

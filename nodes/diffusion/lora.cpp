@@ -1,0 +1,55 @@
+#include "diffusion/lora.h"
+
+#include <array>
+#include <cmath>
+#include <numeric>
+
+namespace atelier::diffusion {
+
+std::vector<int64_t> LoraLayer::delta_shape() const {
+  std::vector<int64_t> shape = a.sizes().vec();
+  shape[0] = b.size(0);
+  return shape;
+}
+
+at::Tensor LoraLayer::delta() const {
+  const at::Tensor up = b.flatten(1).to(at::kFloat);    // [out, r]
+  const at::Tensor down = a.flatten(1).to(at::kFloat);  // [r, in * kh * kw]
+  return at::mm(up, down).mul_(scale()).view(delta_shape());
+}
+
+bool is_lora_target(std::string_view module_path) {
+  static constexpr std::array<std::string_view, 8> endings = {".to_q",    ".to_k",     ".to_v",          ".to_out.0",
+                                                              ".proj_in", ".proj_out", ".ff.net.0.proj", ".ff.net.2"};
+  for (const std::string_view ending : endings)
+    if (module_path.ends_with(ending)) return true;
+  return false;
+}
+
+namespace {
+
+LoraLayer initial_layer(const LoraTarget& target, int64_t rank, double alpha, const UniformSource& uniform) {
+  const std::vector<int64_t>& weight = target.weight_shape;
+  const int64_t fan_in = std::accumulate(weight.begin() + 1, weight.end(), int64_t{1}, std::multiplies<>());
+  std::vector<float> values(static_cast<size_t>(rank * fan_in));
+  uniform(target.name, values);
+
+  const auto bound = static_cast<float>(1.0 / std::sqrt(static_cast<double>(fan_in)));
+  for (float& value : values) value = (2.0F * value - 1.0F) * bound;
+
+  std::vector<int64_t> shape = weight;  // [out, in, …] -> [r, in, …]
+  shape[0] = rank;
+  return {.a = at::from_blob(values.data(), shape, at::kFloat).clone(),
+          .b = at::zeros({weight[0], rank}, at::kFloat),
+          .alpha = alpha};
+}
+
+}  // namespace
+
+Lora initial_lora(std::span<const LoraTarget> targets, int64_t rank, double alpha, const UniformSource& uniform) {
+  Lora lora;
+  for (const LoraTarget& target : targets) lora.layers[target.name] = initial_layer(target, rank, alpha, uniform);
+  return lora;
+}
+
+}  // namespace atelier::diffusion

@@ -1,0 +1,169 @@
+#include "diffusion/lora_algebra.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "diffusion/safetensors.h"
+
+namespace atelier::diffusion {
+namespace {
+
+/// One summand of a layer: factor * B A, the scale and the weight already in the factor.
+struct Term {
+  const LoraLayer* layer;
+  double factor;
+
+  bool is_zero() const {
+    return factor == 0 || layer->b.count_nonzero().item<int64_t>() == 0 ||
+           layer->a.count_nonzero().item<int64_t>() == 0;
+  }
+};
+
+tl::unexpected<Error> shapes_differ(const std::string& name, const LoraLayer& first, const LoraLayer& second) {
+  return fail(
+      fmt::format("LoRA layer '{}': one LoRA changes a weight of shape {}, the other one of shape {}; they "
+                  "were trained on different base models",
+                  name, shape_text(first.delta_shape()), shape_text(second.delta_shape())));
+}
+
+/// The exact sum of terms of one shape, all in one layer; empty where every term is zero.
+std::optional<LoraLayer> stack(const std::vector<Term>& terms) {
+  std::vector<at::Tensor> downs, ups;
+  for (const Term& term : terms) {
+    if (term.is_zero()) continue;  // a LoRA that learned nothing must not cost rank
+    downs.push_back(term.layer->a.to(at::kFloat));
+    ups.push_back(term.layer->b.flatten(1).to(at::kFloat) * term.factor);
+  }
+  if (downs.empty()) return std::nullopt;
+  LoraLayer sum{.a = at::cat(downs, 0), .b = at::cat(ups, 1), .alpha = 0};
+  sum.alpha = static_cast<double>(sum.rank());
+  return sum;
+}
+
+/// s1 B1 A - s2 B2 A = s1 (B1 - s2 / s1 B2) A; empty where that is zero.
+std::optional<LoraLayer> subtract_up(const LoraLayer& minuend, const LoraLayer& subtrahend) {
+  const at::Tensor up = minuend.b.flatten(1).to(at::kFloat) -
+                        subtrahend.b.flatten(1).to(at::kFloat) * (subtrahend.scale() / minuend.scale());
+  const LoraLayer difference{.a = minuend.a.to(at::kFloat), .b = up, .alpha = minuend.alpha};
+  if (Term{&difference, difference.scale()}.is_zero()) return std::nullopt;
+  return difference;
+}
+
+bool same_down(const LoraLayer& first, const LoraLayer& second) {
+  return first.a.sizes() == second.a.sizes() && first.scale() != 0 && at::equal(first.a, second.a);
+}
+
+}  // namespace
+
+Result<LoraDifference> subtract(const Lora& minuend, const Lora& subtrahend) {
+  LoraDifference result;
+  const auto keep = [&](const std::string& name, std::optional<LoraLayer> layer) {
+    if (layer) {
+      result.lora.layers[name] = *std::move(layer);
+    } else {
+      result.dropped.push_back(name);
+    }
+  };
+  for (const auto& [name, layer] : minuend.layers) {
+    const auto other = subtrahend.layers.find(name);
+    if (other == subtrahend.layers.end()) {
+      keep(name, stack({{&layer, layer.scale()}}));
+    } else if (layer.delta_shape() != other->second.delta_shape()) {
+      return shapes_differ(name, layer, other->second);
+    } else if (same_down(layer, other->second)) {
+      keep(name, subtract_up(layer, other->second));
+    } else {
+      keep(name, stack({{&layer, layer.scale()}, {&other->second, -other->second.scale()}}));
+    }
+  }
+  for (const auto& [name, layer] : subtrahend.layers)
+    if (!minuend.layers.contains(name)) keep(name, stack({{&layer, -layer.scale()}}));
+  std::ranges::sort(result.dropped);
+  return result;
+}
+
+Result<Lora> weighted_sum(std::span<const WeightedLora> loras) {
+  std::map<std::string, std::vector<Term>> terms;
+  for (const WeightedLora& weighted : loras) {
+    for (const auto& [name, layer] : weighted.lora->layers) {
+      std::vector<Term>& of_layer = terms[name];
+      if (!of_layer.empty() && of_layer.front().layer->delta_shape() != layer.delta_shape())
+        return shapes_differ(name, *of_layer.front().layer, layer);
+      of_layer.push_back({&layer, weighted.weight * layer.scale()});
+    }
+  }
+  Lora sum;
+  for (const auto& [name, of_layer] : terms)
+    if (auto layer = stack(of_layer)) sum.layers[name] = *std::move(layer);
+  return sum;
+}
+
+namespace {
+
+struct ReducedLayer {
+  LoraLayer layer;
+  double squared_norm;   // of dW
+  double squared_error;  // of dW - dW'
+};
+
+/// With B = Qb Rb and A^T = Qa Ra, dW = Qb (s Rb Ra^T) Qa^T, and the singular values of dW are those of the r x r core.
+ReducedLayer reduce_layer(const LoraLayer& layer, int64_t rank) {
+  const at::Tensor up = layer.b.flatten(1).to(at::kDouble);          // [out, r]
+  const at::Tensor down_t = layer.a.flatten(1).to(at::kDouble).t();  // [in * k, r]
+  const auto [q_up, r_up] = at::linalg_qr(up, "reduced");
+  const auto [q_down, r_down] = at::linalg_qr(down_t, "reduced");
+  const auto [u, s, vh] = at::linalg_svd(at::mm(r_up, r_down.t()) * layer.scale(), /*full_matrices=*/false);
+
+  const int64_t kept = std::min(rank, s.size(0));
+  const at::Tensor root = s.slice(0, 0, kept).sqrt();
+  std::vector<int64_t> shape = layer.a.sizes().vec();
+  shape[0] = kept;
+  const at::Tensor squares = s * s;
+  return {.layer = {.a = at::mm(root.unsqueeze(1) * vh.slice(0, 0, kept), q_down.t()).to(at::kFloat).reshape(shape),
+                    .b = (at::mm(q_up, u.slice(1, 0, kept)) * root).to(at::kFloat).contiguous(),
+                    .alpha = static_cast<double>(kept)},
+          .squared_norm = squares.sum().item<double>(),
+          .squared_error = squares.slice(0, kept).sum().item<double>()};
+}
+
+double ratio_of_squares(double part, double whole) { return whole > 0 ? std::sqrt(part / whole) : 0.0; }
+
+}  // namespace
+
+LoraReduction reduce_rank(const Lora& lora, int64_t rank) {
+  LoraReduction result;
+  double squared_norm = 0, squared_error = 0;
+  for (const auto& [name, layer] : lora.layers) {
+    if (layer.rank() <= rank) {
+      result.lora.layers[name] = layer;
+      squared_norm += std::pow(norm(layer), 2);
+      continue;
+    }
+    ReducedLayer reduced = reduce_layer(layer, rank);
+    squared_norm += reduced.squared_norm;
+    squared_error += reduced.squared_error;
+    result.layer_relative_error[name] = ratio_of_squares(reduced.squared_error, reduced.squared_norm);
+    result.lora.layers[name] = std::move(reduced.layer);
+  }
+  result.relative_error = ratio_of_squares(squared_error, squared_norm);
+  return result;
+}
+
+double norm(const LoraLayer& layer) {
+  const at::Tensor up = layer.b.flatten(1).to(at::kDouble);
+  const at::Tensor down = layer.a.flatten(1).to(at::kDouble);
+  // ||B A||^2 = tr(B^T B A A^T), two r x r matrices; rounding may leave a tiny negative number for zero.
+  const double squared = (at::mm(up.t(), up) * at::mm(down, down.t())).sum().item<double>();
+  return std::abs(layer.scale()) * std::sqrt(std::max(squared, 0.0));
+}
+
+double norm(const Lora& lora) {
+  double squared = 0;
+  for (const auto& [name, layer] : lora.layers) squared += std::pow(norm(layer), 2);
+  return std::sqrt(squared);
+}
+
+}  // namespace atelier::diffusion

@@ -1,0 +1,194 @@
+#include "diffusion/unet.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "diffusion/layers.h"
+#include "diffusion/safetensors.h"
+#include "diffusion/unet_blocks.h"
+
+namespace atelier::diffusion {
+namespace {
+
+constexpr double time_period = 10000;     // the slowest wave of the timestep embedding
+constexpr int64_t time_width_factor = 4;  // channels of the time embedding, per channel of the first level
+
+/// Sinusoids of the timesteps, cosines first (Ho et al. 2020): [N] -> [N, channels].
+at::Tensor timestep_waves(const at::Tensor& timesteps, int64_t channels) {
+  const int64_t half = channels / 2;
+  const auto options = timesteps.options().dtype(at::kFloat);
+  const at::Tensor exponents = at::arange(half, options) * (-std::log(time_period)) / static_cast<double>(half);
+  const at::Tensor angles = timesteps.to(at::kFloat).unsqueeze(1) * exponents.exp().unsqueeze(0);
+  return at::cat({angles.cos(), angles.sin()}, 1);
+}
+
+}  // namespace
+
+struct UNet::Impl {
+  Impl(UNetConfig unet_config, WeightReader& weights);
+
+  BlockSpec spec_of(std::string name, const UNetLevel& level, bool attention) const;
+  void take_down(WeightReader& weights);
+  void take_mid(WeightReader& weights);
+  void take_up(WeightReader& weights);
+
+  UNetConfig config;
+  at::Device device;
+  std::vector<std::string> unknown;
+  std::vector<LoraTarget> adaptable;
+  AdaptedConv conv_in, conv_out;
+  AdaptedLinear time1, time2;
+  std::vector<UNetBlock> down, up;
+  UNetMiddle middle;
+  GroupNorm norm_out;
+};
+
+UNet::Impl::Impl(UNetConfig unet_config, WeightReader& weights)
+    : config(std::move(unet_config)), device(weights.options().device) {
+  const int64_t first = config.levels.front().channels, time_channels = time_width_factor * first;
+  const auto linear = [&](const std::string& name, Channels channels) {
+    adaptable.push_back({name, {channels.out, channels.in}});
+    return AdaptedLinear{name, take_linear(weights, name, channels)};
+  };
+  const auto conv = [&](const std::string& name, Channels channels) {
+    adaptable.push_back({name, {channels.out, channels.in, 3, 3}});
+    return AdaptedConv{name, take_conv(weights, name, channels, 3)};
+  };
+  conv_in = conv("conv_in", {config.in_channels, first});
+  time1 = linear("time_embedding.linear_1", {first, time_channels});
+  time2 = linear("time_embedding.linear_2", {time_channels, time_channels});
+  take_down(weights);
+  take_mid(weights);
+  take_up(weights);
+  norm_out = take_group_norm(weights, "conv_norm_out", first, {config.norm_groups, config.norm_eps});
+  conv_out = conv("conv_out", {first, config.out_channels});
+  std::ranges::sort(adaptable, {}, &LoraTarget::name);
+}
+
+BlockSpec UNet::Impl::spec_of(std::string name, const UNetLevel& level, bool attention) const {
+  BlockSpec spec;
+  spec.name = std::move(name);
+  spec.norm = {config.norm_groups, config.norm_eps};
+  spec.time_channels = time_width_factor * config.levels.front().channels;
+  if (attention)
+    spec.attention = TransformerSpec{.channels = level.channels,
+                                     .heads = level.heads,
+                                     .layers = level.transformer_layers,
+                                     .context_channels = config.cross_attention_dim,
+                                     .norm_groups = config.norm_groups,
+                                     .linear_projection = config.linear_projection};
+  return spec;
+}
+
+void UNet::Impl::take_down(WeightReader& weights) {
+  int64_t channels = config.levels.front().channels;  // conv_in gives as many as the first level has
+  for (size_t i = 0; i < config.levels.size(); ++i) {
+    const UNetLevel& level = config.levels[i];
+    BlockSpec spec = spec_of(fmt::format("down_blocks.{}", i), level, level.cross_attention);
+    for (int64_t j = 0; j < config.layers_per_block; ++j) {
+      spec.resnets.push_back({channels, level.channels});
+      channels = level.channels;
+    }
+    spec.resample = i + 1 < config.levels.size();
+    down.push_back(take_down_block(weights, spec, adaptable));
+  }
+}
+
+void UNet::Impl::take_mid(WeightReader& weights) {
+  const UNetLevel& last = config.levels.back();
+  BlockSpec spec = spec_of("mid_block", last, true);
+  spec.resnets.assign(2, {last.channels, last.channels});
+  middle = take_middle(weights, spec, adaptable);
+}
+
+void UNet::Impl::take_up(WeightReader& weights) {
+  const size_t count = config.levels.size();
+  int64_t channels = config.levels.back().channels;
+  for (size_t i = 0; i < count; ++i) {
+    const UNetLevel& level = config.levels[count - 1 - i];
+    // The last skip of a level comes from the level above it, whose channels it still has.
+    const int64_t above = config.levels[i + 1 < count ? count - 2 - i : 0].channels;
+    BlockSpec spec = spec_of(fmt::format("up_blocks.{}", i), level, level.cross_attention);
+    for (int64_t j = 0; j <= config.layers_per_block; ++j) {
+      const int64_t skip = j == config.layers_per_block ? above : level.channels;
+      spec.resnets.push_back({channels + skip, level.channels});
+      channels = level.channels;
+    }
+    spec.resample = i + 1 < count;
+    up.push_back(take_up_block(weights, spec, adaptable));
+  }
+}
+
+UNet::UNet(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+UNet::~UNet() = default;
+
+Result<std::shared_ptr<const UNet>> UNet::create(const UNetConfig& config, const WeightMap& weights,
+                                                 const std::string& origin, ModelOptions options) {
+  WeightReader reader(weights, origin, options);
+  auto impl = std::make_unique<Impl>(config, reader);
+  if (auto complete = reader.check(); !complete) return tl::unexpected(complete.error());
+  impl->unknown = reader.unknown();
+  return std::shared_ptr<const UNet>(new UNet(std::move(impl)));
+}
+
+at::Tensor UNet::forward(const UNetInput& input, const Adapters& adapters) const {
+  const Impl& net = *impl_;
+  Conditioning with{adapters, {}, input.context};
+  const at::Tensor waves = timestep_waves(input.timesteps, net.config.levels.front().channels).unsqueeze(1);
+  with.time = net.time2(at::silu(net.time1(waves, adapters)), adapters).squeeze(1);  // [N, 4 * width]
+
+  at::Tensor x = net.conv_in(input.sample, adapters);
+  std::vector<at::Tensor> skips{x};
+  for (const UNetBlock& block : net.down) x = block.down(std::move(x), with, skips);
+  x = net.middle(std::move(x), with);
+  for (const UNetBlock& block : net.up) x = block.up(std::move(x), with, skips);
+  return net.conv_out(at::silu(net.norm_out(x)), adapters);
+}
+
+Result<void> UNet::check(const UNetInput& input) const {
+  const UNetConfig& config = impl_->config;
+  const auto& sample = input.sample;
+  if (sample.dim() != 4 || sample.size(0) < 1 || sample.size(1) != config.in_channels)
+    return fail(fmt::format("UNet: the sample has shape {}, wanted is [N, {}, height, width]",
+                            shape_text(sample.sizes()), config.in_channels));
+  const int64_t rows = sample.size(0);
+  if (input.timesteps.dim() != 1 || input.timesteps.size(0) != rows)
+    return fail(
+        fmt::format("UNet: the timesteps have shape {}, wanted is [{}]", shape_text(input.timesteps.sizes()), rows));
+  if (input.context.dim() != 3 || input.context.size(0) != rows || input.context.size(2) != config.cross_attention_dim)
+    return fail(fmt::format("UNet: the caption embeddings have shape {}, wanted is [{}, tokens, {}]",
+                            shape_text(input.context.sizes()), rows, config.cross_attention_dim));
+  return {};
+}
+
+const UNetConfig& UNet::config() const noexcept { return impl_->config; }
+
+const std::vector<std::string>& UNet::unknown_weights() const noexcept { return impl_->unknown; }
+
+at::Device UNet::device() const noexcept { return impl_->device; }
+
+const std::vector<LoraTarget>& UNet::adaptable_layers() const noexcept { return impl_->adaptable; }
+
+std::vector<LoraTarget> UNet::lora_targets() const {
+  std::vector<LoraTarget> targets;
+  std::ranges::copy_if(impl_->adaptable, std::back_inserter(targets),
+                       [](const LoraTarget& target) { return is_lora_target(target.name); });
+  return targets;
+}
+
+Result<void> UNet::check(const Lora& lora) const {
+  for (const auto& [name, layer] : lora.layers) {
+    if (name.starts_with(text_encoder_prefix)) continue;
+    const auto found = std::ranges::lower_bound(impl_->adaptable, name, {}, &LoraTarget::name);
+    if (found == impl_->adaptable.end() || found->name != name)
+      return fail(fmt::format("LoRA layer '{}': the base model has no such layer", name));
+    if (layer.delta_shape() != found->weight_shape)
+      return fail(fmt::format("LoRA layer '{}': changes a weight of shape {}, the base model's is {}", name,
+                              shape_text(layer.delta_shape()), shape_text(found->weight_shape)));
+  }
+  return {};
+}
+
+}  // namespace atelier::diffusion

@@ -1,0 +1,89 @@
+// Reference values of a peer's library, in a folder: model/, goldens.safetensors, goldens.json. The project's own
+// folder is always there; the peers' larger ones are found through ATELIER_PEERS.
+#pragma once
+
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "diffusion/config.h"
+#include "diffusion/safetensors.h"
+#include "diffusion/unet.h"
+#include "diffusion/weights.h"
+
+namespace atelier::diffusion {
+
+/// What a Result holds; a test that gets an Error ends with its text.
+template <class T>
+T must(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().message);
+  return *std::move(result);
+}
+
+inline nlohmann::json read_json(const std::filesystem::path& path) {
+  std::ifstream stream(path);
+  return nlohmann::json::parse(stream);
+}
+
+struct GoldenFolder {
+  explicit GoldenFolder(std::filesystem::path folder)
+      : path(std::move(folder)),
+        values(must(must(Safetensors::open(path / "goldens.safetensors")).tensors())),
+        facts(read_json(path / "goldens.json")) {}
+
+  const at::Tensor& operator[](const std::string& name) const { return values.at(name); }
+
+  std::shared_ptr<const UNet> unet() const {
+    const auto file = path / "model/unet/diffusion_pytorch_model.safetensors";
+    const WeightMap weights = must(must(Safetensors::open(file)).tensors());
+    return must(UNet::create(must(parse_unet_config(read_json(path / "model/unet/config.json"), "config.json")),
+                             weights, file.string()));
+  }
+
+  SchedulerConfig scheduler() const {
+    return must(
+        parse_scheduler_config(read_json(path / "model/scheduler/scheduler_config.json"), "scheduler_config.json"));
+  }
+
+  std::filesystem::path path;
+  WeightMap values;
+  nlohmann::json facts;
+};
+
+/// A test that runs on the project's own folder ("sd1_tiny") and on those of the peers ("peers/sd1").
+class GoldenTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    at::set_num_threads(1);
+    const std::string name = GetParam();
+    std::filesystem::path folder = std::filesystem::path(ATELIER_SOURCE_DIR) / "tests/golden" / name;
+    if (name.starts_with("peers/")) {
+      const char* peers = std::getenv("ATELIER_PEERS");
+      if (!peers) GTEST_SKIP() << "ATELIER_PEERS does not name the folder of the peers' reference values";
+      folder = std::filesystem::path(peers) / name.substr(6);
+    }
+    golden = std::make_unique<GoldenFolder>(folder);
+  }
+
+  std::unique_ptr<GoldenFolder> golden;
+};
+
+inline std::string golden_name(const ::testing::TestParamInfo<std::string>& info) {
+  return info.param.substr(info.param.find('/') + 1);
+}
+
+/// The project's own folder in the unit tests, the peers' under the label peers.
+#define ATELIER_GOLDEN_SUITE(suite) \
+  INSTANTIATE_TEST_SUITE_P(Peers, suite, ::testing::Values("peers/sd1", "peers/sd2"), golden_name)
+
+inline double greatest_difference(const at::Tensor& a, const at::Tensor& b) {
+  EXPECT_EQ(shape_text(a.sizes()), shape_text(b.sizes()));
+  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+}
+
+}  // namespace atelier::diffusion

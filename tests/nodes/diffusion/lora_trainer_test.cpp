@@ -1,0 +1,162 @@
+#include "diffusion/lora_trainer.h"
+
+#include <ATen/ATen.h>
+
+#include "golden_unet.h"
+
+namespace atelier::diffusion {
+namespace {
+
+/// The LoRA that goldens.safetensors holds under `prefix`, in peft's naming.
+Lora golden_lora(const GoldenFolder& g, const std::string& prefix) {
+  Lora lora;
+  for (const auto& [name, tensor] : g.values) {
+    const size_t end = name.find(".lora_");
+    if (!name.starts_with(prefix) || end == std::string::npos) continue;
+    LoraLayer& layer = lora.layers[name.substr(prefix.size(), end - prefix.size())];
+    layer.alpha = g.facts["lora"]["alpha"];
+    (name[end + 6] == 'A' ? layer.a : layer.b) = name[end + 6] == 'A' ? tensor : tensor.flatten(1);
+  }
+  return lora;
+}
+
+TrainingOptions golden_options(const GoldenFolder& g) {
+  const auto& facts = g.facts["train"];
+  return {.rate = {.curve = LrCurve::constant, .peak = facts["lr"], .steps = facts["steps"]},
+          .adamw = {.beta1 = facts["betas"][0],
+                    .beta2 = facts["betas"][1],
+                    .epsilon = facts["eps"],
+                    .weight_decay = facts["weight_decay"]},
+          .max_gradient_norm = facts["grad_clip_norm"],
+          .normalize = LossNormalize::mask};
+}
+
+TrainingBatch golden_batch(const GoldenFolder& g, int64_t step) {
+  return {.latents = g["train.latents"][step],
+          .noise = g["train.noise"][step],
+          .timesteps = g["train.t"][step],
+          .context = g["unet.context"].index_select(0, g["train.caption"][step]),
+          .masks = g["train.mask"][step],
+          .weights = {},
+          .row_tenant = {}};
+}
+
+class TrainingGolden : public GoldenTest {
+ protected:
+  LoraTrainer trainer(const std::vector<Lora>& initial) const {
+    return must(LoraTrainer::create(golden->unet(), must(NoiseSchedule::create(golden->scheduler())), initial,
+                                    golden_options(*golden)));
+  }
+  Lora start() const { return golden_lora(*golden, "train.start."); }
+};
+
+ATELIER_GOLDEN_SUITE(TrainingGolden);
+
+TEST_P(TrainingGolden, FollowsThePeersTrainingStepByStep) {
+  const GoldenFolder& g = *golden;
+  LoraTrainer training = trainer({start()});
+  const at::Tensor losses = g["train.loss"], norms = g["train.grad_norm"];
+  for (int64_t i = 0; i < losses.size(0); ++i) {
+    const StepResult result = must(training.step(golden_batch(g, i)))[0];
+    EXPECT_NEAR(result.loss / losses[i].item<double>(), 1, 1e-5) << "step " << i;
+    EXPECT_NEAR(result.gradient_norm / norms[i].item<double>(), 1, 1e-4) << "step " << i;
+  }
+  const Lora first = start(), wanted = golden_lora(g, "train.end."), learned = training.lora();
+  ASSERT_EQ(learned.layers.size(), wanted.layers.size());
+  for (const auto& [name, layer] : wanted.layers) {
+    const LoraLayer &from = first.layers.at(name), &ours = learned.layers.at(name);
+    EXPECT_LT((ours.a - layer.a).norm().item<double>(), 2e-3 * (layer.a - from.a).norm().item<double>()) << name;
+    EXPECT_LT((ours.b - layer.b).norm().item<double>(), 2e-3 * (layer.b - from.b).norm().item<double>()) << name;
+  }
+}
+
+bool equal_bits(const TrainerState& one, const TrainerState& other) {
+  return one.step == other.step && one.tensors.size() == other.tensors.size() &&
+         std::ranges::all_of(one.tensors,
+                             [&](const auto& named) { return at::equal(named.second, other.tensors.at(named.first)); });
+}
+
+TEST_P(TrainingGolden, GoesOnFromAStateToTheBit) {
+  LoraTrainer whole = trainer({start()});
+  for (int64_t i = 0; i < 10; ++i) must(whole.step(golden_batch(*golden, i)));
+
+  LoraTrainer before = trainer({start()});
+  for (int64_t i = 0; i < 4; ++i) must(before.step(golden_batch(*golden, i)));
+  LoraTrainer after = trainer({start()});
+  ASSERT_TRUE(after.restore({before.state()}).has_value());
+  EXPECT_EQ(after.steps(), 4);
+  for (int64_t i = 4; i < 10; ++i) must(after.step(golden_batch(*golden, i)));
+
+  EXPECT_TRUE(equal_bits(after.state(), whole.state()));
+}
+
+/// The rows of two batches in one, those of the first for tenant 0.
+TrainingBatch joined(const TrainingBatch& first, const TrainingBatch& second) {
+  const auto cat = [](const at::Tensor& a, const at::Tensor& b) { return at::cat({a, b}); };
+  TrainingBatch batch{.latents = cat(first.latents, second.latents),
+                      .noise = cat(first.noise, second.noise),
+                      .timesteps = cat(first.timesteps, second.timesteps),
+                      .context = cat(first.context, second.context),
+                      .masks = cat(first.masks, second.masks),
+                      .weights = {},
+                      .row_tenant = {}};
+  for (int64_t i = 0; i < first.latents.size(0); ++i) batch.row_tenant.push_back(0);
+  for (int64_t i = 0; i < second.latents.size(0); ++i) batch.row_tenant.push_back(1);
+  return batch;
+}
+
+TEST_P(TrainingGolden, TrainsTwoTenantsInOnePassAsEachAlone) {
+  Lora other = start();
+  for (auto& [name, layer] : other.layers) layer.b = layer.b * 0.5;
+  LoraTrainer both = trainer({start(), other}), one = trainer({start()}), two = trainer({other});
+  const auto close = [](const StepResult& a, const StepResult& b) {
+    EXPECT_NEAR(a.loss / b.loss, 1, 1e-5);
+    EXPECT_NEAR(a.gradient_norm / b.gradient_norm, 1, 1e-4);
+  };
+  for (int64_t i = 0; i < 3; ++i) {
+    const TrainingBatch first = golden_batch(*golden, i), second = golden_batch(*golden, i + 3);
+    const auto results = must(both.step(joined(first, second)));
+    close(results[0], must(one.step(first))[0]);
+    close(results[1], must(two.step(second))[0]);
+  }
+  const Lora alone = two.lora(), together = both.lora(1);
+  for (const auto& [name, layer] : alone.layers)
+    EXPECT_LT((layer.b - together.layers.at(name).b).norm().item<double>(),
+              2e-3 * (layer.b - other.layers.at(name).b).norm().item<double>())
+        << name;
+}
+
+TEST_P(TrainingGolden, AccumulatesMicroBatchesToTheSameGradient) {
+  TrainingOptions options = golden_options(*golden);
+  options.micro_batch = 1;
+  LoraTrainer small =
+      must(LoraTrainer::create(golden->unet(), must(NoiseSchedule::create(golden->scheduler())), {start()}, options));
+  LoraTrainer whole = trainer({start()});
+  const StepResult a = must(small.step(golden_batch(*golden, 0)))[0], b = must(whole.step(golden_batch(*golden, 0)))[0];
+  EXPECT_NEAR(a.loss / b.loss, 1, 1e-6);
+  EXPECT_NEAR(a.gradient_norm / b.gradient_norm, 1, 1e-5);
+}
+
+TEST_P(TrainingGolden, RefusesWhatDoesNotFit) {
+  LoraTrainer training = trainer({start()});
+  TrainingBatch batch = golden_batch(*golden, 0);
+  batch.masks = batch.masks.slice(2, 0, 8);
+  EXPECT_EQ(training.step(batch).error().message,
+            "training: the masks have shape [2, 1, 8, 16], wanted is [2, 1, 16, 16]");
+  batch = golden_batch(*golden, 0);
+  batch.latents = at::full_like(batch.latents, std::nan(""));
+  const TrainerState before = training.state();
+  EXPECT_EQ(training.step(batch).error().message,
+            "training: the loss of step 0 is not finite; a lower learning rate may help");
+  EXPECT_TRUE(equal_bits(training.state(), before));
+
+  Lora stranger = start();
+  stranger.layers["down_blocks.9.to_q"] = stranger.layers.begin()->second;
+  EXPECT_EQ(LoraTrainer::create(golden->unet(), must(NoiseSchedule::create({})), {stranger}, {}).error().message,
+            "LoRA layer 'down_blocks.9.to_q': the base model has no such layer");
+  EXPECT_EQ(training.restore({TrainerState{}}).error().message,
+            "training: the state has no tensor 'down_blocks.0.attentions.0.proj_in.lora_A'");
+}
+
+}  // namespace
+}  // namespace atelier::diffusion
