@@ -76,8 +76,8 @@ struct Task {
 struct Plan {
   std::vector<Task> tasks;  // a task stands after its dependencies
   std::vector<PlanInput> inputs;
-  // For every customer, the tasks that must succeed for them: all their steps, shared ones too, and their outputs.
-  // Empty for a customer that --only left out.
+  // For every customer, the tasks that must succeed for them: their own steps and outputs, and all that feeds these.
+  // Empty for a customer that --only left out. The batch's own steps and outputs that feed no customer are in no list.
   std::vector<std::vector<TaskId>> by_customer;
   // Which task stands for a step: row by row the batch's customers, then a row for what the batch shares; kNoTask where
   // there is none. Several steps and customers may share one task.

@@ -1,0 +1,31 @@
+// plan: the inputs of a batch, each opened once for its path and type, whoever asks for it.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "artifact/port_type.h"
+#include "plan/plan.h"
+
+namespace atelier {
+
+class InputOpener {
+ public:
+  InputOpener(const Batch& batch, FileDigest digest) : batch_(batch), digest_(std::move(digest)) {}
+
+  // Index into inputs() of a pipeline input; of batch scope `customer` may be null. An input that cannot be opened has
+  // its error there.
+  std::uint32_t open(std::size_t pipeline_input, const Customer* customer);
+
+  const std::vector<PlanInput>& inputs() const { return inputs_; }
+  std::vector<PlanInput> take() { return std::move(inputs_); }
+
+ private:
+  const Batch& batch_;
+  FileDigest digest_;
+  std::vector<PlanInput> inputs_;
+  std::unordered_map<std::string, std::uint32_t> by_place_;  // "type:path"
+};
+
+}  // namespace atelier
