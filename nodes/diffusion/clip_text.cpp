@@ -55,7 +55,6 @@ struct ClipTextModel::Impl {
   at::Tensor positions;  // [max_positions, D]
   std::vector<TextLayer> layers;
   LayerNorm final_norm;
-  std::vector<std::string> unknown;
 
   at::Tensor run_layer(const TextLayer& layer, const at::Tensor& x, const at::Tensor& mask) const {
     const at::Tensor h = layer.norm1(x);
@@ -67,23 +66,21 @@ struct ClipTextModel::Impl {
 ClipTextModel::ClipTextModel(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 ClipTextModel::~ClipTextModel() = default;
 
-Result<std::shared_ptr<const ClipTextModel>> ClipTextModel::create(const TextConfig& config, const WeightMap& weights,
-                                                                   const std::string& origin, ModelOptions options) {
-  WeightReader reader(weights, origin, options);
-  const std::string root = reader.has("text_model.final_layer_norm.weight") ? "text_model." : "";
+Result<std::shared_ptr<const ClipTextModel>> ClipTextModel::create(const TextConfig& config, WeightReader& weights) {
+  const std::string root = weights.has("text_model.final_layer_norm.weight") ? "text_model." : "";
   auto impl = std::make_unique<Impl>();
   impl->config = config;
-  impl->options = options;
-  impl->tokens = reader.take(root + "embeddings.token_embedding.weight", {config.vocab_size, config.hidden_size});
+  impl->options = weights.options();
+  impl->tokens = weights.take(root + "embeddings.token_embedding.weight", {config.vocab_size, config.hidden_size});
   impl->positions =
-      reader.take(root + "embeddings.position_embedding.weight", {config.max_positions, config.hidden_size});
+      weights.take(root + "embeddings.position_embedding.weight", {config.max_positions, config.hidden_size});
   for (int64_t i = 0; i < config.layers; ++i) {
-    impl->layers.push_back(take_layer(reader, fmt::format("{}encoder.layers.{}", root, i), config));
+    impl->layers.push_back(take_layer(weights, fmt::format("{}encoder.layers.{}", root, i), config));
   }
-  impl->final_norm = take_layer_norm(reader, root + "final_layer_norm", config.hidden_size, config.norm_eps);
-  reader.ignore(root + "embeddings.position_ids");
-  if (auto ok = reader.check(); !ok) return tl::unexpected(ok.error());
-  impl->unknown = reader.unknown();
+  impl->final_norm = take_layer_norm(weights, root + "final_layer_norm", config.hidden_size, config.norm_eps);
+  weights.ignore(root + "embeddings.position_ids");  // a buffer of older files
+  weights.ignore("text_projection.weight");  // of CLIPTextModelWithProjection; SD 1.x and 2.x have no use for it
+  if (auto ok = weights.check(); !ok) return tl::unexpected(ok.error());
   return std::shared_ptr<const ClipTextModel>(new ClipTextModel(std::move(impl)));
 }
 
@@ -119,6 +116,5 @@ at::Tensor ClipTextModel::final_norm(const at::Tensor& states) const {
 }
 
 const TextConfig& ClipTextModel::config() const noexcept { return impl_->config; }
-const std::vector<std::string>& ClipTextModel::unknown_weights() const noexcept { return impl_->unknown; }
 
 }  // namespace atelier::diffusion

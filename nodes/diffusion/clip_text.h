@@ -23,10 +23,9 @@ struct TextStates {
 /// Immutable; may be used from many threads.
 class ClipTextModel {
  public:
-  /// transformers' CLIPTextModel from its config.json and weights, which may stand under `text_model.` or not. `origin`
-  /// names the file in messages. Errors: missing or misshapen weights.
-  static Result<std::shared_ptr<const ClipTextModel>> create(const TextConfig& config, const WeightMap& weights,
-                                                             const std::string& origin, ModelOptions options = {});
+  /// transformers' CLIPTextModel from its config.json and weights, which may stand under `text_model.` or not.
+  /// Errors: missing or misshapen weights.
+  static Result<std::shared_ptr<const ClipTextModel>> create(const TextConfig& config, WeightReader& weights);
   ~ClipTextModel();
   ClipTextModel(const ClipTextModel&) = delete;
   ClipTextModel& operator=(const ClipTextModel&) = delete;
@@ -39,8 +38,6 @@ class ClipTextModel {
   at::Tensor final_norm(const at::Tensor& states) const;
 
   const TextConfig& config() const noexcept;
-  /// Names in the weights that no part of the model is built from, sorted.
-  const std::vector<std::string>& unknown_weights() const noexcept;
 
  private:
   struct Impl;

@@ -23,6 +23,25 @@ std::string token_text(const nlohmann::json& config, const char* key, const char
   return fallback;
 }
 
+/// Tokens beyond vocab.json, as transformers lists them in new and in old files.
+std::vector<std::string> added_tokens(const nlohmann::json& config, const std::filesystem::path& folder) {
+  std::vector<std::string> added;
+  const auto decoder = config.find("added_tokens_decoder");
+  if (decoder != config.end() && decoder->is_object()) {
+    for (const auto& [id, token] : decoder->items()) {
+      if (token.is_object() && token.contains("content") && token["content"].is_string()) {
+        added.push_back(token["content"].get<std::string>());
+      }
+    }
+  }
+  if (const auto file = folder / "added_tokens.json"; std::filesystem::exists(file)) {
+    if (const auto json = read_json_object(file)) {
+      for (const auto& [token, id] : json->items()) added.push_back(token);
+    }
+  }
+  return added;
+}
+
 constexpr std::size_t kDefaultLength = 77;
 /// transformers writes 1e30 where a tokenizer has no length of its own.
 constexpr double kNoLength = 1e9;
@@ -51,6 +70,13 @@ Result<ClipTokenizer> ClipTokenizer::open(const std::filesystem::path& folder) {
     tokenizer.special_.emplace_back(text, *id);
   }
   std::ranges::stable_sort(tokenizer.special_, std::greater{}, [](const auto& item) { return item.first.size(); });
+  for (const std::string& added : added_tokens(config, folder)) {
+    if (std::ranges::find(tokenizer.special_, added, &std::pair<std::string, int64_t>::first) ==
+        tokenizer.special_.end()) {
+      return fail(fmt::format("{}: adds the token '{}' to CLIP's vocabulary; added tokens are not supported",
+                              folder.string(), added));
+    }
+  }
   const auto length = config.find("model_max_length");
   if (length != config.end() && length->is_number() && length->get<double>() < kNoLength) {
     if (!length->is_number_integer() || length->get<int64_t>() < 3) {

@@ -36,7 +36,6 @@ struct UNet::Impl {
 
   UNetConfig config;
   at::Device device;
-  std::vector<std::string> unknown;
   std::vector<LoraTarget> adaptable;
   AdaptedConv conv_in, conv_out;
   AdaptedLinear time1, time2;
@@ -124,12 +123,9 @@ void UNet::Impl::take_up(WeightReader& weights) {
 UNet::UNet(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 UNet::~UNet() = default;
 
-Result<std::shared_ptr<const UNet>> UNet::create(const UNetConfig& config, const WeightMap& weights,
-                                                 const std::string& origin, ModelOptions options) {
-  WeightReader reader(weights, origin, options);
-  auto impl = std::make_unique<Impl>(config, reader);
-  if (auto complete = reader.check(); !complete) return tl::unexpected(complete.error());
-  impl->unknown = reader.unknown();
+Result<std::shared_ptr<const UNet>> UNet::create(const UNetConfig& config, WeightReader& weights) {
+  auto impl = std::make_unique<const Impl>(config, weights);
+  if (auto complete = weights.check(); !complete) return tl::unexpected(complete.error());
   return std::shared_ptr<const UNet>(new UNet(std::move(impl)));
 }
 
@@ -164,8 +160,6 @@ Result<void> UNet::check(const UNetInput& input) const {
 }
 
 const UNetConfig& UNet::config() const noexcept { return impl_->config; }
-
-const std::vector<std::string>& UNet::unknown_weights() const noexcept { return impl_->unknown; }
 
 at::Device UNet::device() const noexcept { return impl_->device; }
 

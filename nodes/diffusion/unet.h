@@ -27,10 +27,8 @@ class UNet {
   struct Impl;
 
  public:
-  /// The model of a configuration and its weights; `origin` names their file in messages. Errors: weights that are
-  /// missing, or of another shape, by name.
-  static Result<std::shared_ptr<const UNet>> create(const UNetConfig& config, const WeightMap& weights,
-                                                    const std::string& origin, ModelOptions options = {});
+  /// The model of a configuration and its weights. Errors: weights that are missing, or of another shape, by name.
+  static Result<std::shared_ptr<const UNet>> create(const UNetConfig& config, WeightReader& weights);
   ~UNet();
   UNet(const UNet&) = delete;
   UNet& operator=(const UNet&) = delete;
@@ -43,8 +41,6 @@ class UNet {
   Result<void> check(const UNetInput& input) const;
 
   const UNetConfig& config() const noexcept;
-  /// Names in the weights that no part of the model is built from, sorted.
-  const std::vector<std::string>& unknown_weights() const noexcept;
   at::Device device() const noexcept;
 
   /// Attention, projections and feed-forward: what `train` adapts, in the order of their names.

@@ -155,7 +155,6 @@ struct Vae::Impl {
   std::optional<Conv2d> quant;
   std::optional<Conv2d> post_quant;
   Decoder decoder;
-  std::vector<std::string> unknown;
 };
 
 at::Tensor Posterior::std() const { return (logvar * 0.5).exp(); }
@@ -163,19 +162,16 @@ at::Tensor Posterior::std() const { return (logvar * 0.5).exp(); }
 Vae::Vae(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 Vae::~Vae() = default;
 
-Result<std::shared_ptr<const Vae>> Vae::create(const VaeConfig& config, const WeightMap& weights,
-                                               const std::string& origin, ModelOptions options) {
-  WeightReader reader(weights, origin, options);
+Result<std::shared_ptr<const Vae>> Vae::create(const VaeConfig& config, WeightReader& weights) {
   const int64_t z = config.latent_channels;
   auto impl = std::make_unique<Impl>();
   impl->config = config;
-  impl->options = options;
-  impl->encoder = take_encoder(reader, config);
-  impl->decoder = take_decoder(reader, config);
-  if (config.quant_conv) impl->quant = take_conv(reader, "quant_conv", {2 * z, 2 * z}, 1);
-  if (config.post_quant_conv) impl->post_quant = take_conv(reader, "post_quant_conv", {z, z}, 1);
-  if (auto ok = reader.check(); !ok) return tl::unexpected(ok.error());
-  impl->unknown = reader.unknown();
+  impl->options = weights.options();
+  impl->encoder = take_encoder(weights, config);
+  impl->decoder = take_decoder(weights, config);
+  if (config.quant_conv) impl->quant = take_conv(weights, "quant_conv", {2 * z, 2 * z}, 1);
+  if (config.post_quant_conv) impl->post_quant = take_conv(weights, "post_quant_conv", {z, z}, 1);
+  if (auto ok = weights.check(); !ok) return tl::unexpected(ok.error());
   return std::shared_ptr<const Vae>(new Vae(std::move(impl)));
 }
 
@@ -207,6 +203,5 @@ Result<at::Tensor> Vae::decode(const at::Tensor& latents) const {
 }
 
 const VaeConfig& Vae::config() const noexcept { return impl_->config; }
-const std::vector<std::string>& Vae::unknown_weights() const noexcept { return impl_->unknown; }
 
 }  // namespace atelier::diffusion

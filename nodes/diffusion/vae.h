@@ -25,9 +25,8 @@ struct Posterior {
 class Vae {
  public:
   /// The model of a config.json and its weights, whose attention may be named to_q … or, as in older files, query …
-  /// proj_attn. `origin` names the file in messages. Errors: missing or misshapen weights.
-  static Result<std::shared_ptr<const Vae>> create(const VaeConfig& config, const WeightMap& weights,
-                                                   const std::string& origin, ModelOptions options = {});
+  /// proj_attn. Errors: missing or misshapen weights.
+  static Result<std::shared_ptr<const Vae>> create(const VaeConfig& config, WeightReader& weights);
   ~Vae();
   Vae(const Vae&) = delete;
   Vae& operator=(const Vae&) = delete;
@@ -42,8 +41,6 @@ class Vae {
   Result<at::Tensor> decode(const at::Tensor& latents) const;
 
   const VaeConfig& config() const noexcept;
-  /// Names in the weights that no part of the model is built from, sorted.
-  const std::vector<std::string>& unknown_weights() const noexcept;
 
  private:
   struct Impl;

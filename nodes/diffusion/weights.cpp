@@ -25,6 +25,12 @@ std::string first_few(const std::vector<std::string>& items) {
 WeightReader::WeightReader(WeightMap weights, std::string origin, ModelOptions options)
     : weights_(std::move(weights)), origin_(std::move(origin)), options_(options) {}
 
+WeightReader WeightReader::blank() {
+  WeightReader reader({}, "");
+  reader.blank_ = true;
+  return reader;
+}
+
 at::Tensor WeightReader::placeholder(at::IntArrayRef shape) const {
   return at::zeros(shape, at::TensorOptions().device(options_.device).dtype(options_.dtype));
 }
@@ -32,6 +38,7 @@ at::Tensor WeightReader::placeholder(at::IntArrayRef shape) const {
 at::Tensor WeightReader::take(const std::string& name, at::IntArrayRef shape) { return take_any({name}, shape); }
 
 at::Tensor WeightReader::take_any(std::initializer_list<std::string> names, at::IntArrayRef shape) {
+  asked_.emplace(*names.begin(), shape.vec());
   for (const std::string& name : names) {
     const auto found = weights_.find(name);
     if (found == weights_.end()) continue;
@@ -41,7 +48,7 @@ at::Tensor WeightReader::take_any(std::initializer_list<std::string> names, at::
                                      shape_text(found->second.sizes()), shape_text(shape)));
     return placeholder(shape);
   }
-  missing_.push_back(*names.begin());
+  if (!blank_) missing_.push_back(*names.begin());
   return placeholder(shape);
 }
 

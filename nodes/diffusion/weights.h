@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <initializer_list>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -29,6 +30,9 @@ class WeightReader {
   /// `origin` names the file in messages.
   WeightReader(WeightMap weights, std::string origin, ModelOptions options = {});
 
+  /// A reader without a file: every tensor asked for is there and zero. asked() then tells what a model consists of.
+  static WeightReader blank();
+
   bool has(const std::string& name) const { return weights_.contains(name); }
 
   /// The tensor in the options' dtype and on their device: the stored one itself where it suits already, a contiguous
@@ -51,6 +55,9 @@ class WeightReader {
   /// Names nobody took or ignored, sorted.
   std::vector<std::string> unknown() const;
 
+  /// Every name that was asked for, under its first name, with its shape.
+  const std::map<std::string, std::vector<int64_t>>& asked() const { return asked_; }
+
   const ModelOptions& options() const { return options_; }
 
  private:
@@ -59,6 +66,8 @@ class WeightReader {
   WeightMap weights_;
   std::string origin_;
   ModelOptions options_;
+  bool blank_ = false;
+  std::map<std::string, std::vector<int64_t>> asked_;
   std::set<std::string> seen_;
   std::vector<std::string> missing_;
   std::vector<std::string> misshapen_;

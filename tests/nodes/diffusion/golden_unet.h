@@ -40,9 +40,9 @@ struct GoldenFolder {
 
   std::shared_ptr<const UNet> unet() const {
     const auto file = path / "model/unet/diffusion_pytorch_model.safetensors";
-    const WeightMap weights = must(must(Safetensors::open(file)).tensors());
-    return must(UNet::create(must(parse_unet_config(read_json(path / "model/unet/config.json"), "config.json")),
-                             weights, file.string()));
+    WeightReader weights(must(must(Safetensors::open(file)).tensors()), file.string());
+    return must(
+        UNet::create(must(parse_unet_config(read_json(path / "model/unet/config.json"), "config.json")), weights));
   }
 
   SchedulerConfig scheduler() const {
@@ -78,7 +78,8 @@ inline std::string golden_name(const ::testing::TestParamInfo<std::string>& info
 }
 
 /// The project's own folder in the unit tests, the peers' under the label peers.
-#define ATELIER_GOLDEN_SUITE(suite) \
+#define ATELIER_GOLDEN_SUITE(suite)                                                 \
+  INSTANTIATE_TEST_SUITE_P(Own, suite, ::testing::Values("sd1_tiny"), golden_name); \
   INSTANTIATE_TEST_SUITE_P(Peers, suite, ::testing::Values("peers/sd1", "peers/sd2"), golden_name)
 
 inline double greatest_difference(const at::Tensor& a, const at::Tensor& b) {
