@@ -1,0 +1,83 @@
+#include "cache/ledger_schema.h"
+
+#include <fmt/format.h>
+
+namespace atelier {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kApplicationId = 0x41544c52;  // "ATLR", by which `file` and we know a ledger
+constexpr int kBusyMs = 60'000;                      // a commit of another process takes milliseconds
+
+constexpr const char* kTables = R"sql(
+CREATE TABLE records(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, node BLOB NOT NULL, node_version INTEGER NOT NULL,
+  warnings BLOB NOT NULL, provenance BLOB NOT NULL, cost_s REAL NOT NULL);
+CREATE TABLE outputs(
+  key BLOB NOT NULL, port BLOB NOT NULL, digest BLOB NOT NULL, size_bytes INTEGER NOT NULL,
+  PRIMARY KEY(key, port)) WITHOUT ROWID;
+CREATE TABLE owners(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL, owner BLOB NOT NULL, UNIQUE(owner, key));
+CREATE TABLE file_digests(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, size_bytes INTEGER NOT NULL,
+  modified_ns INTEGER NOT NULL, inode INTEGER NOT NULL, digest BLOB NOT NULL);
+CREATE TABLE steps(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, batch BLOB NOT NULL, customer BLOB NOT NULL, step BLOB NOT NULL,
+  key BLOB NOT NULL, node_version INTEGER NOT NULL, params BLOB NOT NULL, inputs BLOB NOT NULL,
+  UNIQUE(batch, customer, step));
+CREATE TABLE written_outputs(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, source BLOB NOT NULL, tree BLOB NOT NULL);
+CREATE TABLE runs(id BLOB PRIMARY KEY, pid INTEGER NOT NULL, started_ns INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE leases(run BLOB NOT NULL, key BLOB NOT NULL, PRIMARY KEY(run, key)) WITHOUT ROWID;
+)sql";
+
+struct Newer {
+  std::int64_t format;
+};
+
+// In one write transaction, so that of two processes that begin a cache at once one makes the tables.
+void make_or_check_tables(SqliteConnection& connection) {
+  SqliteTransaction transaction(connection, SqliteTransaction::Kind::write);
+  const std::int64_t application = connection.pragma("application_id"), format = connection.pragma("user_version");
+  if (application == 0 && format == 0 && connection.pragma("schema_version") == 0) {
+    connection.execute(kTables);
+    connection.execute(fmt::format("PRAGMA application_id = {}", kApplicationId));
+    connection.execute(fmt::format("PRAGMA user_version = {}", kLedgerFormat));
+  } else if (application != kApplicationId) {
+    throw SqliteFailure{SQLITE_NOTADB, "it is another program's database"};
+  } else if (format > kLedgerFormat) {
+    throw Newer{format};
+  }
+  transaction.commit();
+}
+
+}  // namespace
+
+Error ledger_error(const fs::path& path, const SqliteFailure& failure) {
+  if (failure.code == SQLITE_CORRUPT || failure.code == SQLITE_NOTADB)
+    return {ErrorKind::fault,
+            fmt::format("{}: the ledger is damaged ({}); move it and the files that begin with its name away and run "
+                        "again: a new one is begun, and the work is done anew",
+                        path.string(), failure.message)};
+  return {kind_of(failure), fmt::format("{}: the ledger cannot be used: {}", path.string(), failure.message)};
+}
+
+Expected<std::unique_ptr<SqliteConnection>> open_ledger_file(const fs::path& path) try {
+  auto connection = std::make_unique<SqliteConnection>(path, kBusyMs);
+  std::error_code code;
+  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, code);  // SQLite's other files follow it
+  connection->pragma("journal_mode = WAL");
+  connection->execute("PRAGMA synchronous = FULL");
+  make_or_check_tables(*connection);
+  return connection;
+} catch (const SqliteFailure& failure) {
+  return tl::unexpected(ledger_error(path, failure));
+} catch (const Newer& newer) {
+  return failure(
+      fmt::format("{}: this cache was written by a newer version of Atelier (format {}; this one knows {}); "
+                  "use that version, or another folder with --cache",
+                  path.string(), newer.format, kLedgerFormat));
+}
+
+}  // namespace atelier
