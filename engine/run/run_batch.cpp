@@ -1,0 +1,226 @@
+#include "run/run_batch.h"
+
+#include <mutex>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "plan/file_digests.h"
+#include "plan/memory.h"
+#include "plan/planner.h"
+#include "run/event_log.h"
+#include "run/summary.h"
+#include "run/wave.h"
+
+namespace atelier {
+namespace {
+
+constexpr std::chrono::seconds between_disk_checks{5};
+constexpr int signal_exit_base = 128;
+
+class Run {
+ public:
+  Run(const RunOptions& options, const Batch& batch, const RunSeams& seams, RunFolder folder,
+      std::unique_ptr<EventLog> event_log)
+      : options_(options),
+        batch_(batch),
+        seams_(seams),
+        folder_(std::move(folder)),
+        event_log_(std::move(event_log)),
+        events_(seams.clock, observers()),
+        digest_(remembered_digests(seams.files, seams.ledger, seams.clock)),
+        devices_(make_devices(options.devices, options.machine)) {
+    history_.started = seams.clock.now();
+  }
+
+  RunResult run() {
+    events_.emit(RunStarted{.run = folder_.name,
+                            .batch = batch_.file.string(),
+                            .pipeline = batch_.pipeline.file.string(),
+                            .out = options_.out.string(),
+                            .folder = folder_.path.string(),
+                            .customers = options_.only.empty() ? batch_.customers.size() : options_.only.size(),
+                            .devices = device_names(),
+                            .cores = options_.machine.cores,
+                            .window = options_.window ? options_.window : default_window(options_.devices.size())});
+    seams_.ticker.start([this] { beat(); });
+    std::optional<Error> wrong;
+    try {
+      wrong = run_waves();
+    } catch (const std::exception& error) {
+      seams_.stop.halt(error.what());
+    }
+    seams_.ticker.stop();
+    tell_stop();
+    if (wrong) return refused(wrong->message);
+    return result();
+  }
+
+ private:
+  std::vector<Observer*> observers() {
+    std::vector<Observer*> all{event_log_.get(), &summary_};
+    all.insert(all.end(), seams_.observers.begin(), seams_.observers.end());
+    return all;
+  }
+
+  std::vector<std::string> device_names() const {
+    std::vector<std::string> names;
+    for (const auto& device : options_.devices) names.push_back(device.text());
+    return names;
+  }
+
+  // An error where there is no plan.
+  std::optional<Error> run_waves() {
+    for (int number = 1; !seams_.stop.requested(); ++number) {
+      seams_.ledger.refresh();
+      const auto plan = make_plan(batch_, plan_options(), {seams_.ledger, seams_.store, seams_.files, digest_});
+      if (!plan) return plan.error();
+      if (!run_wave(*plan, number)) break;
+    }
+    return {};
+  }
+
+  PlanOptions plan_options() const {
+    PlanOptions plan{.out = options_.out, .only = options_.only, .failed = {}};
+    for (const auto& [digest, failure] : history_.failures)
+      plan.failed.emplace(digest, fmt::format("{} failed", failure.task));
+    return plan;
+  }
+
+  // Whether another wave is needed.
+  bool run_wave(const Plan& plan, int number) {
+    Wave wave({plan, batch_, seams_.registry, seams_.store, seams_.ledger, seams_.files, seams_.clock, digest_,
+               options_.out, folder_, events_, seams_.stop, devices_, history_},
+              {.capacity = capacity(),
+               .window = options_.window,
+               .retries = options_.retries,
+               .most_failed_customers = options_.most_failed_customers,
+               .number = number,
+               .last = number >= options_.most_waves});
+    set_wave(&wave);
+    wave.run();
+    set_wave(nullptr);
+    for (const auto& customer : plan.by_customer) selected_ += number == 1 && !customer.empty() ? 1 : 0;
+    const auto remembered =
+        seams_.ledger.remember_steps(batch_place(batch_), memories_of(plan, batch_, wave.table().records()));
+    if (!remembered)
+      log(LogLevel::warning,
+          fmt::format("the next run will not say why a step runs again: {}", remembered.error().message));
+    return wave.table().any_lost();
+  }
+
+  Capacity capacity() const {
+    Capacity capacity{
+        .cores = std::max(1, options_.machine.cores), .memory_bytes = options_.machine.memory_bytes, .devices = {}};
+    for (const auto& device : options_.devices) {
+      const auto index = static_cast<std::size_t>(device.index);
+      const auto& memory = options_.machine.cuda_memory_bytes;
+      capacity.devices.push_back({.id = device.text(),
+                                  .threads = std::max(1, options_.threads_per_device),
+                                  .memory_bytes = device.cuda && index < memory.size() ? memory[index] : 0});
+    }
+    return capacity;
+  }
+
+  void set_wave(Wave* wave) {
+    const std::lock_guard hold(mutex_);
+    wave_ = wave;
+  }
+
+  // On the ticker's thread.
+  void beat() {
+    {
+      const std::lock_guard hold(mutex_);
+      tell_stop();
+      if (wave_) wave_->beat();
+    }
+    check_disk();
+    events_.beat();
+    check_grace();
+  }
+
+  void tell_stop() {
+    if (!seams_.stop.requested() || stop_told_) return;
+    stop_told_ = seams_.clock.now();
+    events_.emit(StopRequested{seams_.stop.signal(), seams_.stop.reason()});
+  }
+
+  void check_grace() {
+    if (!stop_told_ || abandoned_ || !seams_.abandon) return;
+    if (!seams_.stop.at_once() && seams_.clock.now() - *stop_told_ < options_.grace) return;
+    abandoned_ = true;
+    seams_.abandon(exit_code());
+  }
+
+  void check_disk() {
+    const auto now = seams_.clock.now();
+    if (options_.least_free_bytes == 0 || (disk_checked_ && now - *disk_checked_ < between_disk_checks)) return;
+    disk_checked_ = now;
+    auto folders = options_.watched_folders;
+    folders.push_back(options_.out);
+    for (const auto& folder : folders) {
+      const auto free = seams_.files.free_bytes(folder);
+      if (free && *free < options_.least_free_bytes)
+        seams_.stop.halt(fmt::format("{}: only {} MB are free, at least {} MB must be", folder.string(), *free >> 20,
+                                     options_.least_free_bytes >> 20));
+    }
+  }
+
+  int exit_code() const {
+    if (seams_.stop.signal() != 0) return signal_exit_base + seams_.stop.signal();
+    if (seams_.stop.halted()) return static_cast<int>(ExitCode::stopped_itself);
+    if (history_.failed_customers > 0 && history_.failed_customers >= selected_)
+      return static_cast<int>(ExitCode::all_failed);
+    const bool failed = history_.failed_customers > 0 || history_.batch_task_failed;
+    return static_cast<int>(failed ? ExitCode::some_failed : ExitCode::succeeded);
+  }
+
+  RunResult refused(const std::string& why) {
+    events_.emit(RunFinished{static_cast<int>(ExitCode::wrong), 0});
+    return {.exit_code = static_cast<int>(ExitCode::wrong), .folder = {}, .summary = why + '\n'};
+  }
+
+  RunResult result() {
+    const double seconds = std::chrono::duration<double>(seams_.clock.now() - history_.started).count();
+    events_.emit(RunFinished{exit_code(), seconds});
+    (void)seams_.files.remove_all(folder_.scratch());
+    return {.exit_code = exit_code(),
+            .folder = folder_.path,
+            .summary = summary_.text(),
+            .executed = history_.executed,
+            .succeeded = summary_.succeeded(),
+            .failed = history_.failed_customers};
+  }
+
+  const RunOptions& options_;
+  const Batch& batch_;
+  const RunSeams& seams_;
+  RunFolder folder_;
+  std::unique_ptr<EventLog> event_log_;
+  Summary summary_;
+  EventBus events_;
+  FileDigest digest_;
+  RunDevices devices_;
+  RunHistory history_;
+  std::size_t selected_ = 0;  // customers
+  std::mutex mutex_;          // for wave_, which a beat may use
+  Wave* wave_ = nullptr;
+  std::optional<Clock::Instant> stop_told_, disk_checked_;
+  bool abandoned_ = false;
+};
+
+}  // namespace
+
+RunResult run_batch(const RunOptions& options, const Batch& batch, const RunSeams& seams) {
+  const auto refused = [](const std::string& why) {
+    return RunResult{.exit_code = static_cast<int>(ExitCode::wrong), .folder = {}, .summary = why + '\n'};
+  };
+  auto folder = open_run_folder(seams.files, seams.clock, options.out);
+  if (!folder) return refused(folder.error().message);
+  auto event_log = EventLog::open(seams.files, folder->events());
+  if (!event_log) return refused(event_log.error().message);
+  return Run(options, batch, seams, std::move(*folder), std::move(*event_log)).run();
+}
+
+}  // namespace atelier

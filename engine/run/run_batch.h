@@ -1,0 +1,69 @@
+// run: a batch from its plan to its end: the room's one way in for the command line.
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "artifact/store.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "graph/node.h"
+#include "pipeline/batch.h"
+#include "run/devices.h"
+#include "run/events.h"
+#include "run/stop_token.h"
+#include "run/ticker.h"
+
+namespace atelier {
+
+struct RunOptions {
+  std::filesystem::path out{};        // absolute
+  std::vector<std::string> only{};    // ids; empty: all customers
+  std::vector<DeviceName> devices{};  // of parse_devices()
+  Machine machine;                    // machine.cores is what --cores gives or the machine has
+  int threads_per_device = 1;         // results are equal to the bit only for equal ones
+  std::size_t window = 0;             // customers open at once; 0: four per device, at least eight
+  int retries = 3;                    // of what is transient
+  int most_waves = 3;
+  std::size_t most_failed_customers = 0;                      // after so many the run stops itself; 0: never
+  std::chrono::seconds grace{20};                             // for tasks that run when a stop is asked for
+  std::uint64_t least_free_bytes = std::uint64_t{256} << 20;  // below it the run stops itself
+  std::vector<std::filesystem::path> watched_folders{};       // where that must be free, beside `out`: the cache
+};
+
+struct RunSeams {  // all must outlive the run
+  const NodeRegistry& registry;
+  Store& store;
+  Ledger& ledger;
+  Files& files;
+  const Clock& clock;
+  Ticker& ticker;
+  StopToken& stop;
+  std::vector<Observer*> observers{};  // Progress and what else looks on
+  // Called from the ticker's thread when tasks do not heed a stop: on the second signal, or when the grace is over. The
+  // event log is written up to here. The command line ends the process with the code; nothing that finished is lost.
+  std::function<void(int exit_code)> abandon{};
+};
+
+enum class ExitCode {
+  succeeded = 0,  // every customer
+  some_failed = 1,
+  wrong = 2,  // nothing was run because what was given is wrong
+  all_failed = 3,
+  stopped_itself = 4,  // resumable
+};
+
+struct RunResult {
+  int exit_code = 0;                      // an ExitCode, or 128 + the signal that stopped the run
+  std::filesystem::path folder{};         // of the run; empty where nothing was run
+  std::string summary{};                  // for people: lines, each ended; where nothing was run, why
+  std::size_t executed = 0;               // tasks that ran and outputs that were written
+  std::size_t succeeded = 0, failed = 0;  // customers
+};
+
+// Runs a batch. Throws nothing: what goes wrong is in the result.
+RunResult run_batch(const RunOptions& options, const Batch& batch, const RunSeams& seams);
+
+}  // namespace atelier

@@ -1,0 +1,37 @@
+#include "run/run_folder.h"
+
+#include <ctime>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+namespace atelier {
+
+Expected<RunFolder> open_run_folder(Files& files, const Clock& clock, const std::filesystem::path& out) {
+  const auto runs = out / "runs";
+  if (const auto made = files.make_folders(runs); !made) return tl::unexpected(made.error());
+  auto lock = files.try_lock(runs / "lock");
+  if (!lock) return tl::unexpected(lock.error());
+  if (!*lock)
+    return failure(
+        fmt::format("{}: another run is writing there; wait for it, or give this one another --out", out.string()));
+  const std::time_t now = Clock::WallTime::clock::to_time_t(clock.wall());
+  const std::string time = fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(now));
+  for (int n = 1;; ++n) {
+    const std::string name = fmt::format("{}-{}", time, n);
+    const auto taken = files.stat(runs / name);
+    if (!taken) return tl::unexpected(taken.error());
+    if (*taken) continue;
+    if (const auto made = files.make_folders(runs / name); !made) return tl::unexpected(made.error());
+    return RunFolder{name, runs / name, std::move(*lock)};
+  }
+}
+
+std::string file_name_of(std::string_view task) {
+  std::string name(task);
+  for (char& c : name)
+    if (c == '/') c = '+';
+  return name;
+}
+
+}  // namespace atelier

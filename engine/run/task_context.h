@@ -1,0 +1,60 @@
+// run: what a running task may ask of the engine, for tasks of this process.
+#pragma once
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "artifact/store.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "graph/context.h"
+#include "run/event_bus.h"
+#include "run/run_folder.h"
+#include "run/step_log.h"
+#include "run/stop_token.h"
+
+namespace atelier {
+
+class TaskContext final : public Context {
+ public:
+  struct Surroundings {  // all must outlive it
+    Store& store;
+    Files& files;
+    const Clock& clock;
+    EventBus& events;
+    const StopToken& stop;
+    const RunFolder& folder;
+  };
+  TaskContext(const Surroundings& around, TaskRef task, const Digest& key, int threads, StepLog& log)
+      : around_(around), task_(std::move(task)), key_(key), threads_(threads), log_(log) {}
+  ~TaskContext() override;  // removes the scratch folder
+
+  bool stop_requested() const override { return around_.stop.requested(); }
+  int threads() const override { return threads_; }
+  std::filesystem::path scratch() override;
+  void progress(double fraction, std::string_view what) override;
+  void metric(std::string_view name, std::int64_t step, double value) override;
+  void warn(std::string text) override;
+  void preview(std::string_view name, std::span<const std::byte> png) override;
+  std::optional<Artifact> load_checkpoint() override;
+  Expected<void> save_checkpoint(const Artifact& state) override;
+
+  std::vector<std::string> warnings() const;  // in the order they were told
+  bool used_checkpoints() const { return used_checkpoints_.load(); }
+
+ private:
+  const Surroundings& around_;
+  TaskRef task_;
+  Digest key_;
+  int threads_;
+  StepLog& log_;
+  mutable std::mutex mutex_;
+  std::filesystem::path scratch_;
+  std::vector<std::string> warnings_;
+  Clock::Instant told_{};  // when progress was told last
+  bool told_any_ = false;
+  std::atomic<bool> used_checkpoints_{false};
+};
+
+}  // namespace atelier

@@ -1,0 +1,134 @@
+#include "run/task_inputs.h"
+
+#include <fmt/format.h>
+
+#include <new>
+
+namespace atelier {
+namespace {
+
+tl::unexpected<Error> lost(std::string message) { return failure(std::move(message), ErrorKind::input_lost); }
+
+std::vector<Expected<Outputs>> run_caught(const Node& node, const Job& job, Device& device) {
+  Job jobs[] = {job};
+  const auto failed = [](std::string message, ErrorKind kind) {
+    return std::vector<Expected<Outputs>>{failure(std::move(message), kind)};
+  };
+  try {
+    return node.run(jobs, device);
+  } catch (const UserError& error) {
+    return failed(error.what(), ErrorKind::input);
+  } catch (const std::bad_alloc&) {
+    return failed("out of memory", ErrorKind::out_of_memory);
+  } catch (const std::exception& error) {
+    return failed(error.what(), ErrorKind::fault);
+  } catch (...) {
+    return failed("an unknown exception", ErrorKind::fault);
+  }
+}
+
+// Empty where the outputs are what the node declares.
+std::string wrong_with(const NodeSpec& spec, const NodeRegistry& registry, const Outputs& outputs) {
+  for (const auto& port : spec.outputs) {
+    const auto output = outputs.find(port.name);
+    if (output == outputs.end()) {
+      if (port.required) return fmt::format("port '{}' is missing", port.name);
+      continue;
+    }
+    const PortType* const type = registry.find_type(port.type);
+    const std::string wrong = type ? type->validate(output->second) : fmt::format("no type is named '{}'", port.type);
+    if (!wrong.empty()) return fmt::format("port '{}': {}", port.name, wrong);
+    if (!output->second.files.empty() && spec.keep != Keep::recipe)
+      return fmt::format("port '{}' refers to files, which only a node that is kept as a recipe may do", port.name);
+  }
+  for (const auto& [port, artifact] : outputs)
+    if (!spec.output(port)) return fmt::format("port '{}' is not declared", port);
+  return {};
+}
+
+// For a node that is run again for its reader: threads, scratch folder and stop are the reader's; what it would tell
+// was told when it ran for itself, and is no part of the reader's result.
+class QuietContext final : public Context {
+ public:
+  explicit QuietContext(Context& reader) : reader_(reader) {}
+  bool stop_requested() const override { return reader_.stop_requested(); }
+  int threads() const override { return reader_.threads(); }
+  std::filesystem::path scratch() override { return reader_.scratch(); }
+  void progress(double, std::string_view) override {}
+  void metric(std::string_view, std::int64_t, double) override {}
+  void warn(std::string) override {}
+  void preview(std::string_view, std::span<const std::byte>) override {}
+  std::optional<Artifact> load_checkpoint() override { return {}; }
+  Expected<void> save_checkpoint(const Artifact&) override { return {}; }
+
+ private:
+  Context& reader_;
+};
+
+}  // namespace
+
+Expected<Outputs> run_node(const Node& node, const NodeRegistry& registry, const Job& job, Device& device) {
+  auto results = run_caught(node, job, device);
+  const auto& spec = node.spec();
+  if (results.size() != 1)
+    return failure(fmt::format("node '{}' gave {} results for one job", spec.name, results.size()), ErrorKind::fault);
+  if (!results.front()) return results.front();
+  if (const auto wrong = wrong_with(spec, registry, *results.front()); !wrong.empty())
+    return failure(fmt::format("node '{}' gave a wrong result: {}", spec.name, wrong), ErrorKind::fault);
+  return results.front();
+}
+
+Expected<Inputs> TaskInputs::open(TaskId id, Context& context, Device& device) const {
+  Inputs inputs;
+  Opened opened;
+  for (const TaskPort& port : plan_.tasks[index_of(id)].inputs) {
+    auto& artifacts = inputs[std::string(port.name)];
+    for (const TaskSource& source : port.sources) {
+      auto one = artifact(source, opened, context, device);
+      if (!one) return tl::unexpected(one.error());
+      artifacts.push_back(std::move(*one));
+    }
+    if (artifacts.empty()) inputs.erase(std::string(port.name));
+  }
+  return inputs;
+}
+
+Expected<Artifact> TaskInputs::artifact(const TaskSource& source, Opened& opened, Context& context,
+                                        Device& device) const {
+  if (source.kind == TaskSource::Kind::input) {
+    const PlanInput& input = plan_.inputs[source.index];
+    if (input.error) return tl::unexpected(*input.error);
+    return input.artifact;
+  }
+  auto found = opened.find(source.index);
+  if (found == opened.end()) {
+    auto outputs = outputs_of(static_cast<TaskId>(source.index), context, device);
+    if (!outputs) return tl::unexpected(outputs.error());
+    found = opened.emplace(source.index, std::move(*outputs)).first;
+  }
+  const auto output = found->second.find(std::string(source.port));
+  if (output == found->second.end())
+    return lost(
+        fmt::format("{} has no '{}'", display_name(plan_, batch_, static_cast<TaskId>(source.index)), source.port));
+  return output->second;
+}
+
+Expected<Outputs> TaskInputs::outputs_of(TaskId id, Context& context, Device& device) const {
+  const Task& task = plan_.tasks[index_of(id)];
+  if (batch_.pipeline.steps[task.step].node->spec().keep == Keep::recipe) return make_again(id, context, device);
+  const Record* const record = finished_(id);
+  if (!record) return failure(display_name(plan_, batch_, id) + " has not finished", ErrorKind::fault);
+  auto content = store_.get(record->key);
+  if (!content) return lost(fmt::format("the content of {} is missing or damaged", display_name(plan_, batch_, id)));
+  return std::move(*content);
+}
+
+Expected<Outputs> TaskInputs::make_again(TaskId id, Context& context, Device& device) const {
+  const auto inputs = open(id, context, device);
+  if (!inputs) return tl::unexpected(inputs.error());
+  const Task& task = plan_.tasks[index_of(id)];
+  QuietContext quiet(context);
+  return run_node(*batch_.pipeline.steps[task.step].node, registry_, Job{*inputs, *task.params, quiet}, device);
+}
+
+}  // namespace atelier

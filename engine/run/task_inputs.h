@@ -1,0 +1,39 @@
+// run: opens what a task reads: the files of the pipeline's inputs, the content of the tasks before it, and what is
+// never stored by running its node again.
+#pragma once
+#include <variant>
+
+#include "base/error.h"
+#include "graph/node.h"
+#include "plan/planner.h"
+
+namespace atelier {
+
+class TaskInputs {
+ public:
+  // `finished` answers for all that the task depends on. All must outlive it.
+  TaskInputs(const Plan& plan, const Batch& batch, Store& store, const NodeRegistry& registry, FinishedRecord finished)
+      : plan_(plan), batch_(batch), store_(store), registry_(registry), finished_(std::move(finished)) {}
+
+  // The artifacts of every port of the task. Errors: input_lost where content is missing or damaged; what a node says
+  // that is run again.
+  Expected<Inputs> open(TaskId task, Context& context, Device& device) const;
+
+ private:
+  using Opened = std::map<std::uint32_t, Outputs>;  // by task: each is read once
+  Expected<Artifact> artifact(const TaskSource& source, Opened& opened, Context& context, Device& device) const;
+  Expected<Outputs> outputs_of(TaskId task, Context& context, Device& device) const;
+  Expected<Outputs> make_again(TaskId task, Context& context, Device& device) const;
+
+  const Plan& plan_;
+  const Batch& batch_;
+  Store& store_;
+  const NodeRegistry& registry_;
+  FinishedRecord finished_;
+};
+
+// Runs a node for one job at a task's boundary: whatever it throws comes back as an error, and so do outputs that are
+// missing, undeclared or not well-formed ones of their type.
+Expected<Outputs> run_node(const Node& node, const NodeRegistry& registry, const Job& job, Device& device);
+
+}  // namespace atelier

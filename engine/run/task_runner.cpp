@@ -1,0 +1,223 @@
+#include "run/task_runner.h"
+
+#include <fmt/format.h>
+
+#include "plan/memory.h"
+
+namespace atelier {
+namespace {
+
+using State = TaskResult::State;
+
+double seconds_between(Clock::Instant from, Clock::Instant to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+Record record_of(const NodeSpec& spec, const Digest& key, const Outputs& outputs) {
+  Record record;
+  record.key = key;
+  record.node = spec.name;
+  record.node_version = spec.version;
+  for (const auto& [port, artifact] : outputs) record.outputs[port] = {digest_of(artifact), artifact.size_bytes()};
+  return record;
+}
+
+}  // namespace
+
+struct TaskRunner::Running {
+  const Assignment& assignment;
+  const Task& task;
+  TaskRef ref;
+  StepLog log{};
+  std::optional<Digest> key{};
+  std::vector<std::string> warnings{};
+  bool checkpoints = false;  // it asked for one or saved one
+
+  const Admission& admission() const { return assignment.admission; }
+};
+
+TaskRunner::TaskRunner(const Surroundings& around)
+    : around_(around),
+      seams_{around.ledger, around.store, around.files, around.digest},
+      context_{around.store, around.files, around.clock, around.events, around.stop, around.folder},
+      inputs_(around.plan, around.batch, around.store, around.registry, around.table.records()),
+      writer_(around.files, around.ledger, around.digest, around.out) {}
+
+Device& TaskRunner::device_of(const Running& running) const {
+  const auto& device = running.admission().device;
+  return device ? *around_.devices.devices[*device] : *around_.devices.cpu;
+}
+
+TaskResult TaskRunner::run(const Assignment& assignment) const noexcept {
+  const TaskId id = assignment.admission.task;
+  try {
+    Running running{.assignment = assignment, .task = around_.plan.tasks[index_of(id)], .ref = around_.table.ref(id)};
+    try {
+      return running.task.is_output ? run_output(running) : run_step(running);
+    } catch (const std::bad_alloc&) {
+      return ended_with(running, {ErrorKind::out_of_memory, "out of memory"});
+    } catch (const UserError& error) {
+      return ended_with(running, {ErrorKind::input, error.what()});
+    } catch (const std::exception& error) {
+      return ended_with(running, {ErrorKind::fault, error.what()});
+    }
+  } catch (...) {  // what fails here fails everywhere
+    return {.state = State::failed, .error = {ErrorKind::fault, "the task and the telling of its failure failed"}};
+  }
+}
+
+TaskResult TaskRunner::run_step(Running& running) const {
+  const TaskId id = running.task.id;
+  const auto resolution = resolve(around_.plan, around_.batch, around_.out, id, around_.table.records(), seams_);
+  running.key = resolution.key;
+  if (resolution.action == Action::reuse) return reused(running, resolution.record, resolution.reason);
+  if (!resolution.missing.empty()) {
+    const auto lost = display_name(around_.plan, around_.batch, resolution.missing.front());
+    return ended_with(running, {ErrorKind::input_lost, fmt::format("the content of {} is missing", lost)});
+  }
+  const auto claim = around_.store.try_claim(resolution.key);
+  if (!claim) return halted(claim.error().message);
+  if (!*claim) return {.state = State::busy};
+  // Another process may have finished it between the look-up and the claim.
+  around_.ledger.refresh();
+  if (auto record = around_.ledger.find(resolution.key)) {
+    const bool recipe = around_.batch.pipeline.steps[running.task.step].node->spec().keep == Keep::recipe;
+    if (recipe || around_.store.has(resolution.key))
+      return reused(running, std::make_shared<const Record>(std::move(*record)), "made meanwhile by another run");
+  }
+  tell_start(running, resolution.reason, resolution.key);
+  return make(running, resolution.key);
+}
+
+TaskResult TaskRunner::make(Running& running, const Digest& key) const {
+  const Node& node = *around_.batch.pipeline.steps[running.task.step].node;
+  Device& device = device_of(running);
+  TaskContext context(context_, running.ref, key, running.admission().threads, running.log);
+  const auto inputs = inputs_.open(running.task.id, context, device);
+  if (!inputs) return ended_with(running, inputs.error());
+  const auto began = around_.clock.now();
+  const auto outputs = run_node(node, around_.registry, Job{*inputs, *running.task.params, context}, device);
+  if (!outputs) return ended_with(running, outputs.error());
+  running.warnings = context.warnings();
+  running.checkpoints = context.used_checkpoints();
+  return keep(running, key, *outputs, seconds_between(began, around_.clock.now()));
+}
+
+// Content before record, record before the event: what is told is durable.
+TaskResult TaskRunner::keep(Running& running, const Digest& key, const Outputs& outputs, double seconds) const {
+  const NodeSpec& spec = around_.batch.pipeline.steps[running.task.step].node->spec();
+  Record record = record_of(spec, key, outputs);
+  record.warnings = running.warnings;
+  record.cost_s = seconds;
+  record.provenance = {{"device", device_of(running).id()},
+                       {"threads", running.admission().threads},
+                       {"attempt", running.assignment.attempt},
+                       {"seconds", seconds},
+                       {"run", around_.folder.name}};
+  if (spec.keep != Keep::recipe) {
+    const auto put = around_.store.put(key, outputs, record.provenance);
+    if (!put) return halted(put.error().message);
+  }
+  const auto committed = around_.ledger.commit(record, owners_of(around_.plan, around_.batch, running.task.id));
+  if (!committed) return halted(committed.error().message);
+  if (running.checkpoints) around_.store.drop_checkpoint(key);
+  const auto kept = std::make_shared<const Record>(std::move(record));
+  around_.events.emit(TaskFinished{.task = running.ref,
+                                   .key = key,
+                                   .seconds = seconds,
+                                   .outputs = kept->outputs,
+                                   .customers = around_.table.customers(running.task.id)});
+  return {.state = State::finished, .record = kept, .key = key};
+}
+
+TaskResult TaskRunner::run_output(Running& running) const {
+  const TaskId id = running.task.id;
+  const auto resolution = resolve(around_.plan, around_.batch, around_.out, id, around_.table.records(), seams_);
+  running.key = resolution.key;
+  if (resolution.action == Action::reuse) return reused(running, nullptr, resolution.reason);
+  if (!resolution.missing.empty()) {
+    const auto lost = display_name(around_.plan, around_.batch, resolution.missing.front());
+    return ended_with(running, {ErrorKind::input_lost, fmt::format("the content of {} is missing", lost)});
+  }
+  tell_start(running, resolution.reason, {});
+  const auto began = around_.clock.now();
+  TaskContext context(context_, running.ref, resolution.key, running.admission().threads, running.log);
+  const auto inputs = inputs_.open(id, context, device_of(running));
+  if (!inputs) return ended_with(running, inputs.error());
+  const PipelineOutput& output = around_.batch.pipeline.outputs[running.task.step];
+  const auto written =
+      writer_.write(inputs->begin()->second.front(), resolution.key, *output.type, running.task.output_path);
+  if (!written) return ended_with(running, written.error());
+  around_.events.emit(OutputWritten{.task = running.ref,
+                                    .path = running.task.output_path,
+                                    .reason = resolution.reason,
+                                    .digest = *written,
+                                    .seconds = seconds_between(began, around_.clock.now())});
+  return {.state = State::finished, .key = resolution.key};
+}
+
+TaskResult TaskRunner::reused(const Running& running, std::shared_ptr<const Record> record,
+                              const std::string& reason) const {
+  TaskReused told{.task = running.ref, .reason = reason, .customers = around_.table.customers(running.task.id)};
+  if (record) {
+    const auto owned = around_.ledger.add_owners(record->key, owners_of(around_.plan, around_.batch, running.task.id));
+    if (!owned) return halted(owned.error().message);
+    told.key = record->key;
+    told.saved_s = record->cost_s;
+    for (const auto& warning : record->warnings) around_.events.emit(TaskWarning{running.ref, warning, true});
+  }
+  around_.events.emit(std::move(told));
+  return {.state = State::reused, .record = std::move(record), .key = running.key, .reason = reason};
+}
+
+TaskResult TaskRunner::ended_with(Running& running, Error error) const {
+  TaskResult result{.state = State::failed, .key = running.key};
+  if (error.kind == ErrorKind::stopped) {
+    result.state = State::stopped;
+    result.started = true;
+  } else if (error.kind == ErrorKind::input_lost) {
+    result.state = State::input_lost;
+  } else {
+    if (error.kind == ErrorKind::out_of_memory && running.admission().device)
+      around_.devices.devices[*running.admission().device]->cache().evict_unused();
+    result.log = write_log(running, error);
+  }
+  result.error = std::move(error);
+  return result;
+}
+
+// No other task would fare better: the run stops itself, and what the task did is lost up to its last checkpoint.
+TaskResult TaskRunner::halted(const std::string& reason) const {
+  around_.stop.halt(reason);
+  return {.state = State::stopped, .error = {ErrorKind::transient, reason}, .started = true};
+}
+
+std::string TaskRunner::write_log(const Running& running, const Error& error) const {
+  const auto relative = std::filesystem::path("logs") / (file_name_of(running.ref.name) + ".log");
+  std::string text =
+      fmt::format("{}\non {} with {} thread{}, attempt {}\n", running.ref.name, device_of(running).id(),
+                  running.admission().threads, running.admission().threads == 1 ? "" : "s", running.assignment.attempt);
+  if (running.key) text += fmt::format("key {}\n", running.key->hex());
+  static const Params none;
+  for (const auto& [name, value] : (running.task.params ? *running.task.params : none).all())
+    if (!value.absent()) text += fmt::format("{} = {}\n", name, value.show());
+  text += running.log.text() + "failed: " + error.message + '\n';
+  auto written = around_.files.make_folders(around_.folder.path / "logs");
+  if (written) written = write_file(around_.files, around_.folder.path / relative, text);
+  return written ? relative.generic_string() : std::string();
+}
+
+void TaskRunner::tell_start(const Running& running, const std::string& reason, const std::optional<Digest>& key) const {
+  around_.events.emit(TaskStarted{
+      .task = running.ref,
+      .node = running.task.is_output ? "" : around_.batch.pipeline.steps[running.task.step].node->spec().name,
+      .device = device_of(running).id(),
+      .reason = reason,
+      .threads = running.admission().threads,
+      .attempt = running.assignment.attempt,
+      .key = key,
+      .customers = around_.table.customers(running.task.id),
+      .guess_s = around_.guess_s(running.task.id)});
+}
+
+}  // namespace atelier

@@ -1,0 +1,59 @@
+// run: what one task does, on whatever thread the executor gives it. From the digests of its inputs to its key; the key
+// is looked up, claimed and looked up again; what is not there is made, checked, stored, committed and then told.
+#pragma once
+#include "plan/planner.h"
+#include "run/devices.h"
+#include "run/executor.h"
+#include "run/output_writer.h"
+#include "run/task_context.h"
+#include "run/task_inputs.h"
+#include "run/task_table.h"
+
+namespace atelier {
+
+class TaskRunner {
+ public:
+  struct Surroundings {  // all must outlive it
+    const Plan& plan;
+    const Batch& batch;
+    const NodeRegistry& registry;
+    Store& store;
+    Ledger& ledger;
+    Files& files;
+    const Clock& clock;
+    FileDigest digest;
+    std::filesystem::path out;
+    const RunFolder& folder;
+    EventBus& events;
+    StopToken& stop;
+    const TaskTable& table;
+    const RunDevices& devices;
+    std::function<double(TaskId)> guess_s;  // how long a task may take
+  };
+  explicit TaskRunner(const Surroundings& around);
+
+  // How the task ended; `busy` where another process or thread computes its key. Throws nothing. Safe to call from many
+  // threads.
+  TaskResult run(const Assignment& assignment) const noexcept;
+
+ private:
+  struct Running;
+  TaskResult run_step(Running& running) const;
+  TaskResult make(Running& running, const Digest& key) const;
+  TaskResult keep(Running& running, const Digest& key, const Outputs& outputs, double seconds) const;
+  TaskResult run_output(Running& running) const;
+  TaskResult reused(const Running& running, std::shared_ptr<const Record> record, const std::string& reason) const;
+  TaskResult ended_with(Running& running, Error error) const;
+  TaskResult halted(const std::string& reason) const;
+  std::string write_log(const Running& running, const Error& error) const;
+  void tell_start(const Running& running, const std::string& reason, const std::optional<Digest>& key) const;
+  Device& device_of(const Running& running) const;
+
+  Surroundings around_;
+  PlanSeams seams_;
+  TaskContext::Surroundings context_;
+  TaskInputs inputs_;
+  mutable OutputWriter writer_;
+};
+
+}  // namespace atelier

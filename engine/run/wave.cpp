@@ -1,0 +1,155 @@
+#include "run/wave.h"
+
+#include <fmt/format.h>
+
+#include "plan/memory.h"
+
+namespace atelier {
+namespace {
+
+using State = TaskResult::State;
+
+TaskRunner::Surroundings task_surroundings(const Wave::Surroundings& around, const TaskTable& table,
+                                           const Scheduler& scheduler) {
+  return {around.plan,   around.batch,   around.registry,
+          around.store,  around.ledger,  around.files,
+          around.clock,  around.digest,  around.out,
+          around.folder, around.events,  around.stop,
+          table,         around.devices, [&scheduler](TaskId id) { return scheduler.own_s(id); }};
+}
+
+std::uint64_t size_of(const Plan& plan, const TaskSource& source) {
+  std::uint64_t sum = 0;
+  if (source.kind == TaskSource::Kind::input) {
+    for (const auto& file : plan.inputs[source.index].artifact.files) sum += file.size_bytes;
+    return sum;
+  }
+  const auto& record = plan.tasks[source.index].record;
+  if (!record) return 0;
+  const auto output = record->outputs.find(std::string(source.port));
+  return output == record->outputs.end() ? 0 : output->second.size_bytes;
+}
+
+}  // namespace
+
+Needs needs_of(const Plan& plan, const Batch& batch, const Task& task) {
+  constexpr double output_guess_s = 0.05;
+  if (task.is_output) return {.seconds = output_guess_s};
+  InputInfo info;
+  for (const auto& port : task.inputs) {
+    auto& sum = info.size_bytes[std::string(port.name)];
+    for (const auto& source : port.sources) sum += size_of(plan, source);
+  }
+  return batch.pipeline.steps[task.step].node->needs(*task.params, info);
+}
+
+Wave::Wave(const Surroundings& around, const WaveOptions& options)
+    : around_(around),
+      options_(options),
+      table_(around.plan, around.batch, options.number, around.history, around.events, around.clock),
+      settled_(find_settled()),
+      content_(around.plan, around.batch, around.store, settled_),
+      scheduler_(options.capacity, options.window ? options.window : default_window(options.capacity.devices.size()),
+                 around.batch.customers.size(), scheduler_tasks()),
+      tasks_(task_surroundings(around_, table_, scheduler_)),
+      executor_(options.capacity.devices.size(), static_cast<std::size_t>(std::max(1, options.capacity.cores)),
+                [this](const Assignment& assignment) { return tasks_.run(assignment); }),
+      flow_(around.plan, scheduler_, executor_, *this, around.clock, around.stop, options.retries) {}
+
+// A reused task whose dependency runs again is not settled: should that come out different, its key is another.
+std::vector<bool> Wave::find_settled() const {
+  std::vector<bool> settled(around_.plan.tasks.size());
+  for (const Task& task : around_.plan.tasks) {
+    bool all = task.action == Action::reuse;
+    for (const TaskId dependency : task.dependencies) all = all && settled[index_of(dependency)];
+    settled[index_of(task.id)] = all;
+  }
+  return settled;
+}
+
+std::vector<SchedulerTask> Wave::scheduler_tasks() const {
+  std::vector<SchedulerTask> tasks;
+  tasks.reserve(around_.plan.tasks.size());
+  for (const Task& task : around_.plan.tasks) {
+    SchedulerTask one{.customers = task.customers, .dependents = task.dependents, .place = Place::cpu, .needs = {}};
+    if (settled_[index_of(task.id)])
+      one.needs.seconds = 0;
+    else
+      one.needs = needs_of(around_.plan, around_.batch, task);
+    if (const NodeSpec* const spec = spec_of(around_.plan, around_.batch, task.id)) one.place = spec->place;
+    tasks.push_back(one);
+  }
+  return tasks;
+}
+
+void Wave::run() {
+  tell_start();
+  for (const Task& task : around_.plan.tasks)
+    if (settled_[index_of(task.id)]) settle(task.id);
+  flow_.run(settled_);
+}
+
+void Wave::beat() { flow_.beat(); }
+
+void Wave::tell_start() const {
+  WaveStarted told{.wave = options_.number, .tasks = around_.plan.tasks.size()};
+  for (const Task& task : around_.plan.tasks) {
+    if (settled_[index_of(task.id)]) {
+      ++told.reused;
+      continue;
+    }
+    ++(task.action == Action::skip ? told.skipped : task.action == Action::run ? told.to_run : told.waiting);
+    if (task.action != Action::skip) told.guess_s += scheduler_.own_s(task.id);
+  }
+  around_.events.emit(told);
+}
+
+// In another wave what the waves before made is reused too; that is not told again.
+void Wave::settle(TaskId id) {
+  const Task& task = around_.plan.tasks[index_of(id)];
+  if (options_.number == 1) {
+    TaskReused told{.task = table_.ref(id), .reason = task.reason, .customers = table_.customers(id), .planned = true};
+    if (task.record) {
+      told.key = task.record->key;
+      told.saved_s = task.record->cost_s;
+      for (const auto& warning : task.record->warnings) around_.events.emit(TaskWarning{told.task, warning, true});
+    }
+    around_.events.emit(std::move(told));
+    const auto owned = task.record
+                           ? around_.ledger.add_owners(task.record->key, owners_of(around_.plan, around_.batch, id))
+                           : Expected<void>();
+    if (!owned) around_.stop.halt(owned.error().message);
+  }
+  if (task.record) content_.made(id, task.record->key);
+  scheduler_.ended(id);
+  TaskResult result;
+  result.state = State::reused;
+  result.record = task.record;
+  result.key = task.key;
+  result.reason = task.reason;
+  table_.end(id, std::move(result));
+}
+
+void Wave::ended(TaskId task, TaskResult result) {
+  if (options_.last && result.state == State::input_lost) {
+    result.state = State::failed;
+    result.error.message += fmt::format("; it was lost in {} waves, the cache's disk may be failing", options_.number);
+  }
+  const bool well = result.well();
+  if (well && result.record) content_.made(task, result.record->key);
+  table_.end(task, std::move(result));
+  if (well) content_.reader_done(task);
+  const auto most = options_.most_failed_customers;
+  if (most > 0 && table_.failed_customers() >= most && !around_.stop.requested())
+    around_.stop.halt(fmt::format("{} customers failed", table_.failed_customers()));
+}
+
+void Wave::retried(TaskId task, const TaskResult& result, int attempt, std::chrono::milliseconds delay, bool alone) {
+  around_.events.emit(TaskRetried{.task = table_.ref(task),
+                                  .message = result.error.message,
+                                  .attempt = attempt,
+                                  .delay_s = std::chrono::duration<double>(delay).count(),
+                                  .alone = alone});
+}
+
+}  // namespace atelier
