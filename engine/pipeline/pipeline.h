@@ -40,7 +40,7 @@ struct Template {
 // What `with:` gives a param: a value whose texts may be templates, to any depth of lists.
 struct Expression {
   Value value;                    // where `parts` and `text` are empty
-  std::vector<Expression> parts;  // a list with a template somewhere in it
+  std::vector<Expression> parts;  // the elements of a list with a template somewhere in it; `is_list` is then true
   std::vector<Template> text;     // one template, or none
   bool is_list = false;
 };
