@@ -12,11 +12,11 @@ namespace atelier::diffusion {
 
 /// What a LoRA file says of itself. Deterministic: no time unless one is given, no captions, no folder names.
 struct LoraMetadata {
-  std::string title;                                      ///< modelspec.title
+  std::string title{};                                    ///< modelspec.title
   std::string base_model_version = "sd_v1";               ///< ss_base_model_version
   std::string architecture = "stable-diffusion-v1/lora";  ///< modelspec.architecture
-  std::string resolution;                                 ///< modelspec.resolution, "512x512"; empty: not said
-  std::optional<std::string> date;                        ///< modelspec.date, ISO 8601; only from SOURCE_DATE_EPOCH
+  std::string resolution{};                               ///< modelspec.resolution, "512x512"; empty: not said
+  std::optional<std::string> date{};                      ///< modelspec.date, ISO 8601; only from SOURCE_DATE_EPOCH
 };
 
 /// A LoRA as the tensors and the metadata of a safetensors file.

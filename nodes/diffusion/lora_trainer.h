@@ -17,8 +17,8 @@
 namespace atelier::diffusion {
 
 struct TrainingOptions {
-  LrSchedule rate;
-  AdamWOptions adamw;
+  LrSchedule rate{};
+  AdamWOptions adamw{};
   double max_gradient_norm = 1.0;  ///< gradients of a tenant are scaled down to this norm; 0: never
   LossNormalize normalize = LossNormalize::none;
   int64_t micro_batch = 0;  ///< rows per pass, gradients accumulated: less memory, equal within rounding; 0: all
@@ -26,13 +26,13 @@ struct TrainingOptions {
 
 /// What one step sees. All on the base's device, float32 unless said.
 struct TrainingBatch {
-  at::Tensor latents;               ///< [N, 4, h, w], scaled by the VAE's factor
-  at::Tensor noise;                 ///< [N, 4, h, w]
-  at::Tensor timesteps;             ///< [N] int64
-  at::Tensor context;               ///< [N, 77, D] hidden states of the captions
-  at::Tensor masks;                 ///< [N, 1, h, w] in [0, 1]
-  at::Tensor weights;               ///< [N] factor of each sample's loss; undefined: all 1
-  std::vector<int64_t> row_tenant;  ///< [N] whose row it is; may be empty when K = 1
+  at::Tensor latents;                 ///< [N, 4, h, w], scaled by the VAE's factor
+  at::Tensor noise;                   ///< [N, 4, h, w]
+  at::Tensor timesteps;               ///< [N] int64
+  at::Tensor context;                 ///< [N, 77, D] hidden states of the captions
+  at::Tensor masks;                   ///< [N, 1, h, w] in [0, 1]
+  at::Tensor weights{};               ///< [N] factor of each sample's loss; undefined: all 1
+  std::vector<int64_t> row_tenant{};  ///< [N] whose row it is; may be empty when K = 1
 };
 
 /// What a step did to one tenant.

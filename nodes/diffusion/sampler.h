@@ -15,10 +15,10 @@ namespace atelier::diffusion {
 
 /// What to paint: one picture for each seed.
 struct SampleRequest {
-  at::Tensor prompt;    ///< [1, 77, D] hidden states of the prompt
-  at::Tensor negative;  ///< [1, 77, D] of the negative prompt (the empty one by default); may be undefined when
-                        ///< guidance is 1
-  std::vector<uint64_t> seeds;
+  at::Tensor prompt;      ///< [1, 77, D] hidden states of the prompt
+  at::Tensor negative{};  ///< [1, 77, D] of the negative prompt (the empty one by default); may be undefined when
+                          ///< guidance is 1
+  std::vector<uint64_t> seeds{};
   int64_t height = 64;  ///< of the latents: picture height / 8
   int64_t width = 64;
   int64_t steps = 30;

@@ -38,11 +38,14 @@ struct GoldenFolder {
 
   const at::Tensor& operator[](const std::string& name) const { return values.at(name); }
 
+  WeightMap weights(const std::string& part) const {
+    return must(must(Safetensors::open(path / "model" / part / "diffusion_pytorch_model.safetensors")).tensors());
+  }
+
   std::shared_ptr<const UNet> unet() const {
-    const auto file = path / "model/unet/diffusion_pytorch_model.safetensors";
-    WeightReader weights(must(must(Safetensors::open(file)).tensors()), file.string());
-    return must(
-        UNet::create(must(parse_unet_config(read_json(path / "model/unet/config.json"), "config.json")), weights));
+    const auto config = must(parse_unet_config(read_json(path / "model/unet/config.json"), "config.json"));
+    WeightReader reader(weights("unet"), "unet");
+    return must(UNet::create(config, reader));
   }
 
   SchedulerConfig scheduler() const {
