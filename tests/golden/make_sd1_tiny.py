@@ -8,6 +8,7 @@ weights. No map reaches 1x1, where a UNet of random weights is chaotic. OUT gets
 
     model/                   the base as a diffusers folder, with a vocabulary of 600 entries
     lora_kohya.safetensors, lora_diffusers.safetensors, lora_peft.safetensors    one LoRA in three namings
+    lora_full_kohya.safetensors    every kind of layer, text encoder too, with unequal ranks and alphas
     goldens.safetensors      inputs and outputs, by name
     goldens.json             settings and tolerances
 """
@@ -136,7 +137,7 @@ def add_lora(unet):
 
 
 def save_lora(out, unet):
-    state = {k: v.detach().contiguous() for k, v in get_peft_model_state_dict(unet).items()}
+    state = {k: v.detach().half().contiguous() for k, v in get_peft_model_state_dict(unet).items()}
     settings = {"r": RANK, "lora_alpha": ALPHA, "target_modules": TARGETS}
     save_file({"base_model.model." + k: v for k, v in state.items()}, out / "lora_peft.safetensors")
     (out / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA"} | settings, indent=1) + "\n")
@@ -149,6 +150,26 @@ def save_lora(out, unet):
         kohya[f"{name}.lora_{'down' if part[0] == 'A' else 'up'}.weight"] = v
         kohya[name + ".alpha"] = torch.tensor(ALPHA)
     save_file(kohya, out / "lora_kohya.safetensors", {"ss_network_module": "networks.lora"})
+
+
+def full_lora_goldens(g, out, unet, text, context):
+    """A LoRA of every kind of layer, merged by its definition: W + alpha / r * B A."""
+    unet, text, state = copy.deepcopy(unet), copy.deepcopy(text), {}
+    for prefix, model in (("lora_unet_", unet), ("lora_te_text_model_", text)):
+        for j, (name, m) in enumerate(model.named_modules()):
+            conv = isinstance(m, torch.nn.Conv2d) and m.kernel_size == (3, 3) and "resnets" in name
+            linear = isinstance(m, torch.nn.Linear) and ("attn" in name or "ff." in name or "mlp" in name)
+            if not conv and not linear:
+                continue
+            r, alpha = 2 + j % 3, 1.0 + j % 2
+            a = (torch.randn(r, *m.weight.shape[1:]) / m.weight[0].numel() ** 0.5).half()
+            b = (torch.randn(m.weight.shape[0], r, *([1, 1] if conv else [])) * 0.2).half()
+            m.weight += alpha / r * (b.float().flatten(1) @ a.float().flatten(1)).view_as(m.weight)
+            key = prefix + name.removeprefix("text_model.").replace(".", "_")
+            state |= {key + ".lora_down.weight": a, key + ".lora_up.weight": b, key + ".alpha": torch.tensor(alpha)}
+    g["lora_full.unet.out"] = unet(g["unet.sample"], g["unet.t"], context).sample
+    g["lora_full.text0.last"] = text(g["text0.ids"]).last_hidden_state
+    save_file(state, out / "lora_full_kohya.safetensors", {"ss_network_module": "networks.lora"})
 
 
 def train_goldens(g, unet, lora, schedule, context):
@@ -203,6 +224,7 @@ def main(out):
         g["unet.out"] = unet(g["unet.sample"], g["unet.t"], context).sample
         sample_goldens(g, unet, context)
         noise_goldens(g, schedule)
+        full_lora_goldens(g, out, unet, text, context)
         lora = add_lora(unet)
         g["lora.unet.out"] = unet(g["unet.sample"], g["unet.t"], context).sample
     save_lora(out, unet)
