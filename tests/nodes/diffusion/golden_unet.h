@@ -25,6 +25,10 @@ T must(Result<T> result) {
   return *std::move(result);
 }
 
+inline void must(const Result<void>& result) {
+  if (!result) throw std::runtime_error(result.error().message);
+}
+
 inline nlohmann::json read_json(const std::filesystem::path& path) {
   std::ifstream stream(path);
   return nlohmann::json::parse(stream);

@@ -1,0 +1,191 @@
+#include "diffusion/model_folder.h"
+
+#include <ATen/ATen.h>
+
+#include "diffusion/model_write.h"
+#include "golden_unet.h"
+#include "goldens.h"
+#include "temporary_folder.h"
+
+namespace atelier::diffusion {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kTiny = fs::path(ATELIER_SOURCE_DIR) / "tests/golden/sd1_tiny/model";
+constexpr const char* kUNetFile = "unet/diffusion_pytorch_model.safetensors";
+
+/// A copy of the golden model to spoil.
+class ModelFolderTest : public testing::Test {
+ protected:
+  void SetUp() override { fs::copy(kTiny, model, fs::copy_options::recursive); }
+
+  void edit(const std::string& file, const std::string& key, const nlohmann::json& value) {
+    auto json = read_json(model / file);
+    json[key] = value;
+    test::put_bytes(model / file, json.dump());
+  }
+  /// What opening says, without the folder before it.
+  std::string error() {
+    const auto opened = ModelFolder::open(model);
+    if (opened) return "";
+    const std::string& text = opened.error().message;
+    EXPECT_TRUE(text.starts_with(model.string())) << text;
+    return text.substr(model.string().size());
+  }
+
+  test::TemporaryFolder folder;
+  const fs::path model = folder / "model";
+};
+
+TEST_F(ModelFolderTest, ListsTheFilesThatMakeUpTheModelAndNoOthers) {
+  test::put_bytes(model / "safety_checker/model.safetensors", "x");
+  test::put_bytes(model / "unet/diffusion_pytorch_model.fp16.safetensors", "x");
+  test::put_bytes(model / "unet/diffusion_pytorch_model.bin", "x");
+  test::put_bytes(model / "tokenizer/special_tokens_map.json", "{}");
+  test::put_bytes(model / "README.md", "x");
+  std::vector<std::string> names;
+  const auto opened = must(ModelFolder::open(model));
+  for (const auto& file : opened.files()) names.push_back(file.string());
+  EXPECT_THAT(names, testing::ElementsAre("model_index.json", "scheduler/scheduler_config.json",
+                                          "text_encoder/config.json", "text_encoder/model.safetensors",
+                                          "tokenizer/merges.txt", "tokenizer/special_tokens_map.json",
+                                          "tokenizer/tokenizer_config.json", "tokenizer/vocab.json", "unet/config.json",
+                                          kUNetFile, "vae/config.json", "vae/diffusion_pytorch_model.safetensors"));
+}
+
+TEST_F(ModelFolderTest, LoadsTheWholeModelOnce) {
+  const auto loaded = must(load_stable_diffusion(model));
+  EXPECT_EQ(loaded->tokenizer->length(), 77u);
+  EXPECT_EQ(loaded->unet->config().levels.size(), 3u);
+  const std::vector<std::string> texts{"a photo of <sks> person, red scarf, looking at viewer"};
+  const auto goldens = test::read_all(kTiny / "../goldens.safetensors");
+  EXPECT_TRUE(test::near(must(loaded->encode_texts(texts)), goldens.at("text0.last").narrow(0, 0, 1), 1e-5));
+}
+
+TEST_F(ModelFolderTest, TakesAHalfPrecisionVariantWhereItIsAllThereIs) {
+  fs::rename(model / kUNetFile, model / "unet/diffusion_pytorch_model.fp16.safetensors");
+  EXPECT_EQ(must(ModelFolder::open(model)).unet_file(), "unet/diffusion_pytorch_model.fp16.safetensors");
+}
+
+TEST_F(ModelFolderTest, RefusesWhatIsNoDiffusersFolder) {
+  EXPECT_EQ(ModelFolder::open(folder / "none").error().message, (folder / "none").string() + ": no such folder");
+  EXPECT_EQ(ModelFolder::open(model / kUNetFile).error().message,
+            (model / kUNetFile).string() +
+                ": is one file; a base model has to be a diffusers folder (diffusers' script "
+                "convert_original_stable_diffusion_to_diffusers.py makes one of it)");
+  fs::remove(model / "model_index.json");
+  EXPECT_EQ(error(), ": is not a diffusers folder: it has no model_index.json");
+  test::put_bytes(model / "model_index.json", "{");
+  EXPECT_EQ(error(), "/model_index.json: is not a JSON object");
+}
+
+TEST_F(ModelFolderTest, RefusesAnotherPipelineByName) {
+  edit("model_index.json", "_class_name", "StableDiffusionXLPipeline");
+  EXPECT_EQ(error(),
+            "/model_index.json: '_class_name' is \"StableDiffusionXLPipeline\", which is not supported; supported: "
+            "\"StableDiffusionPipeline\", \"StableDiffusionImg2ImgPipeline\"");
+}
+
+TEST_F(ModelFolderTest, RefusesWeightsThatAreMissingInShardsOrPickled) {
+  fs::remove(model / kUNetFile);
+  EXPECT_EQ(error(), "/unet/diffusion_pytorch_model.safetensors: is missing");
+  test::put_bytes(model / "unet/diffusion_pytorch_model.bin", "x");
+  EXPECT_EQ(error(),
+            "/unet/diffusion_pytorch_model.bin: a pickle, which runs code of whoever made it when it is opened, so "
+            "it is refused; convert it with a tool you trust, for instance safetensors' convert.py, and give the "
+            ".safetensors file");
+  test::put_bytes(model / "unet/diffusion_pytorch_model.safetensors.index.json", "{}");
+  EXPECT_EQ(error(),
+            "/unet/diffusion_pytorch_model.safetensors.index.json: weights in several files are not supported; save "
+            "the model again as one file each");
+}
+
+TEST_F(ModelFolderTest, RefusesPartsThatDoNotFitTogether) {
+  edit("unet/config.json", "cross_attention_dim", 32);
+  EXPECT_EQ(error(),
+            ": the UNet attends to 32 numbers a token (cross_attention_dim), the text encoder gives 16 (hidden_size)");
+  edit("unet/config.json", "cross_attention_dim", 16);
+  edit("unet/config.json", "in_channels", 9);
+  EXPECT_EQ(error(),
+            ": the UNet has 9 channels in and 4 out, the VAE 4 (latent_channels); inpainting and other variants are "
+            "not supported");
+}
+
+TEST_F(ModelFolderTest, TellsMissingMisshapenAndLeftOverWeightsByName) {
+  const std::string file = (model / kUNetFile).string();
+  const auto stored = must(must(ModelFolder::open(model)).unet_weights());
+  const auto unet_error = [&](const WeightMap& weights) {
+    must(write_safetensors(file, weights, {}));
+    return must(ModelFolder::open(model)).unet().error().message;
+  };
+  WeightMap copy;
+  for (const auto& [name, tensor] : stored) copy[name] = tensor.clone();  // the file is written while it is mapped
+  auto spoilt = copy;
+  spoilt.erase("conv_in.weight");
+  EXPECT_EQ(unet_error(spoilt), file + ": 1 weight is missing: conv_in.weight");
+  std::erase_if(spoilt, [](const auto& item) { return item.first.starts_with("mid_block.resnets.0."); });
+  EXPECT_EQ(unet_error(spoilt), file +
+                                    ": 11 weights are missing: conv_in.weight, mid_block.resnets.0.norm1.weight, "
+                                    "mid_block.resnets.0.norm1.bias, mid_block.resnets.0.conv1.weight, "
+                                    "mid_block.resnets.0.conv1.bias and 6 more");
+  spoilt = copy;
+  spoilt["conv_in.bias"] = at::zeros({3});
+  EXPECT_EQ(unet_error(spoilt),
+            file + ": 1 weight has the wrong shape: conv_in.bias is [3] where the configuration asks for [16]");
+  spoilt = copy;
+  spoilt["down_blocks.7.extra"] = at::zeros({3});
+  EXPECT_EQ(unet_error(spoilt),
+            file + ": 1 weight has no place in the model that config.json describes, the first is down_blocks.7.extra");
+}
+
+TEST_F(ModelFolderTest, WritesAModelWithOtherWeightsAndAllElseByteForByte) {
+  const auto base = must(ModelFolder::open(model));
+  auto weights = must(base.unet_weights());
+  weights["conv_in.bias"] = weights["conv_in.bias"] + 1;
+  must(write_model(base, {.unet = weights, .text_encoder = {}}, folder / "fused"));
+  for (const auto& file : base.files()) {
+    EXPECT_EQ(test::bytes_of(model / file) == test::bytes_of(folder / "fused" / file), file != kUNetFile) << file;
+  }
+  const auto fused = test::read_all(folder / "fused" / kUNetFile);
+  ASSERT_EQ(fused.size(), weights.size());
+  for (const auto& [name, tensor] : weights) {
+    EXPECT_EQ(fused.at(name).scalar_type(), at::kHalf);
+    EXPECT_TRUE(fused.at(name).equal(tensor)) << name;
+  }
+  EXPECT_EQ(must(Safetensors::open(folder / "fused" / kUNetFile)).metadata(),
+            must(Safetensors::open(model / kUNetFile)).metadata());
+  must(write_model(base, {.unet = weights, .text_encoder = {}}, folder / "again"));
+  EXPECT_EQ(test::bytes_of(folder / "fused" / kUNetFile), test::bytes_of(folder / "again" / kUNetFile));
+}
+
+TEST_F(ModelFolderTest, WritesAnIndexWithoutThePartsThatItLeavesOut) {
+  edit("model_index.json", "safety_checker", {"stable_diffusion", "StableDiffusionSafetyChecker"});
+  edit("model_index.json", "requires_safety_checker", true);
+  must(write_model(must(ModelFolder::open(model)), {}, folder / "copy"));
+  const auto index = read_json(folder / "copy/model_index.json");
+  EXPECT_EQ(index["safety_checker"], nlohmann::json({nullptr, nullptr}));
+  EXPECT_EQ(index["requires_safety_checker"], false);
+  EXPECT_EQ(index["unet"], nlohmann::json({"diffusers", "UNet2DConditionModel"}));
+}
+
+TEST_F(ModelFolderTest, RefusesToWriteWhatIsNotTheBasesLayout) {
+  const auto base = must(ModelFolder::open(model));
+  const std::string file = (model / kUNetFile).string();
+  int n = 0;
+  const auto error_with = [&](const std::function<void(WeightMap&)>& spoil) {
+    auto weights = must(base.unet_weights());
+    spoil(weights);
+    const auto written = write_model(base, {.unet = weights, .text_encoder = {}}, folder / std::to_string(n++));
+    return written ? "" : written.error().message;
+  };
+  EXPECT_EQ(error_with([](auto& w) { w["new"] = w["conv_in.bias"]; }), file + ": has no weight 'new' to change");
+  EXPECT_EQ(error_with([](auto& w) { w.erase("conv_in.bias"); }),
+            file + ": weight 'conv_in.bias' is missing among the changed ones");
+  EXPECT_EQ(error_with([](auto& w) { w["conv_in.bias"] = w["conv_in.bias"].to(at::kFloat); }),
+            file + ": weight 'conv_in.bias' is [16] Half, the changed one is [16] Float");
+  EXPECT_EQ(write_model(base, {}, model).error().message, model.string() + ": is not empty");
+}
+
+}  // namespace
+}  // namespace atelier::diffusion
