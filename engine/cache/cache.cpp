@@ -66,8 +66,7 @@ Cache::Cache(Files& files, fs::path folder, std::unique_ptr<Hdf5Store> store, st
     : folder_(std::move(folder)),
       store_(std::move(store)),
       ledger_(std::move(ledger)),
-      leases_(files, *ledger_, clock, folder_ / "locks"),
-      file_digests_(files, *ledger_, clock) {}
+      leases_(files, *ledger_, clock, folder_ / "locks") {}
 
 Expected<std::unique_ptr<Cache>> open_cache(Files& files, const fs::path& folder, Told told, const Clock& clock) {
   const fs::path place = fs::absolute(folder).lexically_normal();

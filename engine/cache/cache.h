@@ -1,13 +1,11 @@
-// cache: the cache folder as a whole: the store, the ledger, the leases and the remembered digests of files.
+// cache: the cache folder as a whole: the store, the ledger and the leases.
 #pragma once
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "artifact/port_type.h"
 #include "base/clock.h"
-#include "cache/file_digests.h"
 #include "cache/hdf5_store.h"
 #include "cache/leases.h"
 #include "cache/sqlite_ledger.h"
@@ -19,8 +17,6 @@ class Cache {
   Store& store() { return *store_; }
   Ledger& ledger() { return *ledger_; }
   Leases& leases() { return leases_; }
-  // Digests of files, remembered in the ledger; valid as long as the cache.
-  FileDigest file_digest() const { return file_digests_; }
   const std::filesystem::path& folder() const { return folder_; }
 
  private:
@@ -32,7 +28,6 @@ class Cache {
   std::unique_ptr<Hdf5Store> store_;
   std::unique_ptr<SqliteLedger> ledger_;
   Leases leases_;
-  FileDigests file_digests_;
 };
 
 // Opens the cache in `folder`, made where there is none and readable by its owner only. `told` gets sentences for

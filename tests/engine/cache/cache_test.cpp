@@ -81,15 +81,6 @@ TEST_F(CacheTest, ARunThatWasKilledHoldsNothing) {
   EXPECT_TRUE(cache->leases().begin_run("killed"));
 }
 
-TEST_F(CacheTest, FileDigestsAreRememberedByTheNextProcess) {
-  const fs::path photo = folder.path() / "photo.jpg";
-  ASSERT_TRUE(write_file(*files, photo, "pixels"));
-  clock.set_wall(std::chrono::system_clock::now() + std::chrono::hours(1));
-  EXPECT_EQ(open()->file_digest()(photo), sha256("pixels"));
-  const auto stat = files->stat(photo).value().value();
-  EXPECT_EQ(open()->ledger().file_digest(photo, stat.size_bytes, stat.modified_ns, stat.inode), sha256("pixels"));
-}
-
 TEST(DefaultCacheFolder, FollowsTheXdgBaseDirectories) {
   EXPECT_EQ(default_cache_folder("/fast/cache", "/home/studio").value(), "/fast/cache/atelier");
   EXPECT_EQ(default_cache_folder(nullptr, "/home/studio").value(), "/home/studio/.cache/atelier");
