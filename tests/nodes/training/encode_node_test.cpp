@@ -1,0 +1,123 @@
+#include "training/encode_node.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "model/base_model.h"
+#include "model/tensors.h"
+#include "support/fake_context.h"
+#include "support/fake_device.h"
+#include "support/run_node.h"
+#include "support/tiny_base.h"
+#include "types/captions.h"
+#include "types/images.h"
+#include "types/latents.h"
+
+namespace atelier {
+namespace {
+
+using testing::ElementsAre;
+using testing::StartsWith;
+
+Image picture(const std::string& name, std::int64_t width = 32, std::int64_t height = 32) {
+  std::vector<std::uint8_t> values(static_cast<std::size_t>(3 * width * height));
+  auto stream = RandomStream(0, "picture", sha256(name));
+  for (auto& value : values) value = static_cast<std::uint8_t>(stream.below(256));
+  Image image;
+  image.name = name;
+  image.photo = sha256(name);
+  image.pixels = Tensor::of({height, width, 3}, values);
+  return image;
+}
+
+Inputs inputs_of(std::vector<Image> images, std::vector<CaptionSet> captions = {{{{"a.png", "a person"}}}}) {
+  Inputs inputs{{"base", {tiny_base()}}, {"images", {ImageSet{std::move(images)}.to_artifact()}}};
+  for (const auto& set : captions) inputs["captions"].push_back(set.to_artifact());
+  return inputs;
+}
+
+struct Encoded {
+  Expected<Outputs> outputs;
+  std::vector<std::string> warnings;
+
+  Latents latents() const { return *Latents::from(outputs.value().at("latents")); }
+};
+
+Encoded encode(const Inputs& inputs, const std::map<std::string, Value>& params = {}) {
+  FakeContext context;
+  FakeDevice device;
+  auto outputs = run_node(*make_encode_node(), inputs, params, context, device);
+  return {std::move(outputs), context.warnings};
+}
+
+TEST(Encode, GivesTheVaesPosteriorOfEachPhoto) {
+  const auto image = picture("a.png");
+  const auto latents = encode(inputs_of({image})).latents();
+  FakeDevice device;
+  const auto vae = *resident_vae(*Model::from(tiny_base()), device);
+  const auto pixels = as_torch(image.pixels).permute({2, 0, 1}).unsqueeze(0).to(at::kFloat) / 127.5 - 1;
+  const auto posterior = vae->encode(pixels);
+  ASSERT_TRUE(posterior);
+  EXPECT_TRUE(at::allclose(as_torch(latents.photos[0].mean), posterior->mean[0], 1e-5, 1e-6));
+  EXPECT_TRUE(at::allclose(as_torch(latents.photos[0].deviation), posterior->std()[0], 1e-5, 1e-6));
+  EXPECT_EQ(latents.photos[0].photo, image.photo);
+}
+
+TEST(Encode, KeepsTheOrderOfPhotosInBatchesOfUnlikeSizes) {
+  const auto latents =
+      encode(inputs_of({picture("a.png"), picture("b.png"), picture("c.png", 48, 16), picture("d.png")}),
+             {{"batch_size", 2}})
+          .latents();
+  std::vector<std::string> names;
+  for (const auto& photo : latents.photos) names.push_back(photo.name);
+  EXPECT_THAT(names, ElementsAre("a.png", "b.png", "c.png", "d.png"));
+  EXPECT_THAT(latents.photos[2].mean.shape(), ElementsAre(4, 4, 12));
+}
+
+TEST(Encode, CarriesWhatWasNotInventedOnTheLatentsGrid) {
+  auto image = picture("a.png");
+  std::vector<std::uint8_t> valid(32 * 32, 255);
+  for (std::size_t i = 0; i < 8; ++i) valid[i] = 0;  // half of the first row of two latents
+  image.valid = Tensor::of({32, 32}, valid);
+  const auto latents = encode(inputs_of({image, picture("b.png")})).latents();
+  EXPECT_EQ(latents.photos[0].validity.values<float>()[0], 0.75f);
+  EXPECT_EQ(latents.photos[0].validity.values<float>()[2], 1.0f);
+  EXPECT_EQ(latents.photos[1].validity.values<float>()[0], 1.0f);
+}
+
+TEST(Encode, EncodesEveryDifferentCaptionOnceAndByItself) {
+  const auto one = encode(inputs_of({picture("a.png")}, {{{{"a.png", "a person"}}}})).latents();
+  const auto many = encode(inputs_of({picture("a.png")}, {{{{"a.png", "a person"}, {"b.png", "a person"}}},
+                                                          {{{"a.png", "a wall"}, {"b.png", ""}}}}))
+                        .latents();
+  EXPECT_EQ(many.texts.size(), 3u);
+  const auto alone = one.texts.at("a person").bytes(), among = many.texts.at("a person").bytes();
+  EXPECT_TRUE(std::equal(alone.begin(), alone.end(), among.begin(), among.end()));
+}
+
+TEST(Encode, RefusesASizeThatTheBaseDoesNotTake) {
+  const auto encoded = encode(inputs_of({picture("a.png", 32, 36)}));
+  ASSERT_FALSE(encoded.outputs);
+  EXPECT_EQ(encoded.outputs.error().message,
+            "a.png: 32 x 36 px; this base takes multiples of 16 px: resize the images first");
+}
+
+TEST(Encode, TellsACaptionThatIsTooLong) {
+  std::string caption;
+  for (int i = 0; i < 100; ++i) caption += "a ";
+  const auto encoded = encode(inputs_of({picture("a.png")}, {{{{"a.png", caption}}}}));
+  EXPECT_THAT(encoded.warnings, ElementsAre(StartsWith("the caption \"a a a a")));
+  EXPECT_THAT(encoded.warnings[0], testing::EndsWith("\" is too long: its last 25 tokens are left out"));
+}
+
+TEST(Encode, StopsWhenAsked) {
+  FakeContext context;
+  FakeDevice device;
+  context.stop_after = 0;
+  const auto outputs = run_node(*make_encode_node(), inputs_of({picture("a.png")}), {}, context, device);
+  ASSERT_FALSE(outputs);
+  EXPECT_EQ(outputs.error().kind, ErrorKind::stopped);
+}
+
+}  // namespace
+}  // namespace atelier
