@@ -1,0 +1,79 @@
+#include "lora/lora_type.h"
+
+#include <fmt/format.h>
+
+#include "diffusion/lora_format.h"
+#include "diffusion/safetensors.h"
+#include "model/loras.h"
+#include "model/torch_call.h"
+
+namespace atelier {
+namespace {
+
+constexpr std::string_view kSuffix = ".safetensors";
+
+// modelspec's name of the architecture for kohya's name of the base.
+std::string architecture_of(const std::string& version) {
+  if (version == "sd_v2") return "stable-diffusion-v2-512/lora";
+  if (version == "sd_v2_v") return "stable-diffusion-v2-768-v/lora";
+  return "stable-diffusion-v1/lora";
+}
+
+class LoraType final : public PortType {
+ public:
+  LoraType(Files& files, std::optional<std::string> date) : files_(files), date_(std::move(date)) {}
+  std::string_view name() const override { return "lora"; }
+  bool is_input() const override { return true; }
+  bool writes_folder() const override { return false; }
+
+  Expected<Artifact> open_input(const std::filesystem::path& path, const FileDigest& digest) const override {
+    if (auto refused = diffusion::refuse_pickle(path); !refused) return passed_on(refused.error());
+    const auto stat = files_.stat(path);
+    if (!stat) return tl::unexpected(stat.error());
+    if (!*stat || (*stat)->type != FileStat::Type::file || path.extension() != kSuffix)
+      return failure(fmt::format("{}: a LoRA was expected here, a .safetensors file", path.string()));
+    const auto of_bytes = digest(path);
+    if (!of_bytes) return tl::unexpected(of_bytes.error());
+    Artifact artifact;
+    artifact.files.push_back({path.filename().string(), *of_bytes, path, (*stat)->size_bytes});
+    return artifact;
+  }
+
+  std::string validate(const Artifact& artifact) const override {
+    if (artifact.files.size() == 1 && artifact.tensors.empty()) return {};
+    const auto lora = LoraSet::from(artifact);
+    return lora ? std::string() : lora.error().message;
+  }
+
+  std::string check_output_path(std::string_view path) const override {
+    if (path.ends_with(kSuffix)) return {};
+    return "a LoRA is written as one file: end the path with '.safetensors'";
+  }
+
+  Expected<void> write(const Artifact& artifact, const std::filesystem::path& path,
+                       std::string_view title) const override {
+    const auto lora = lora_of(artifact);
+    if (!lora) return tl::unexpected(lora.error());
+    diffusion::LoraMetadata metadata;
+    metadata.title = std::filesystem::path(title).stem().string();  // without folders: they may name a customer
+    metadata.base_model_version = lora->facts.value("base_model", metadata.base_model_version);
+    metadata.architecture = architecture_of(metadata.base_model_version);
+    metadata.date = date_;
+    const auto file = diffusion::to_kohya(as_diffusion(*lora), metadata);
+    const auto written = diffusion::write_safetensors(path, file.tensors, file.metadata);
+    if (!written) return failure(written.error().message, ErrorKind::transient);
+    return {};
+  }
+
+ private:
+  Files& files_;
+  std::optional<std::string> date_;
+};
+
+}  // namespace
+
+std::shared_ptr<const PortType> make_lora_type(Files& files, std::optional<std::string> date) {
+  return std::make_shared<LoraType>(files, std::move(date));
+}
+
+}  // namespace atelier
