@@ -1,0 +1,52 @@
+#include "nodes/register_nodes.h"
+
+#include "lora/diff_node.h"
+#include "lora/fuse_node.h"
+#include "lora/lora_type.h"
+#include "model/model_type.h"
+#include "sampling/sample_node.h"
+#include "training/dataset_node.h"
+#include "training/encode_node.h"
+#include "training/train_node.h"
+#include "types/captions.h"
+#include "types/dataset.h"
+#include "types/file.h"
+#include "types/images.h"
+#include "types/latents.h"
+#include "types/masks.h"
+#include "types/photos.h"
+#include "types/pictures.h"
+
+namespace atelier {
+namespace {
+
+void add_types(NodeRegistry& registry, const Resources& resources) {
+  Files& files = resources.files;
+  registry.add_type(make_photos_type(files));
+  registry.add_type(make_images_type(files));
+  registry.add_type(make_masks_type(files));
+  registry.add_type(make_captions_type(files));
+  registry.add_type(make_latents_type());
+  registry.add_type(make_dataset_type());
+  registry.add_type(make_lora_type(files, resources.date));
+  registry.add_type(make_model_type());
+  registry.add_type(make_pictures_type(files));
+  registry.add_type(make_metrics_type(files));
+  registry.add_type(make_file_type(files));
+}
+
+}  // namespace
+
+NodeRegistry make_registry(const Resources& resources) {
+  NodeRegistry registry;
+  add_types(registry, resources);
+  registry.add(make_encode_node());
+  registry.add(make_dataset_node());
+  registry.add(make_train_node());
+  registry.add(make_diff_node());
+  registry.add(make_fuse_node());
+  registry.add(make_sample_node());
+  return registry;
+}
+
+}  // namespace atelier
