@@ -24,7 +24,8 @@ struct Batch {
   ParamValues params;
   std::vector<Customer> customers;
 
-  // Precedence: pipeline < batch < customer < set. `customer` may be null, for what the whole batch shares.
+  // Every param of the pipeline, and "customer" where there is one. Precedence: pipeline < batch < customer < set.
+  // `customer` may be null, for what the whole batch shares.
   ParamValues values_for(const Customer* customer) const;
   ParamValues set;  // --set name=value of the command line
 };
