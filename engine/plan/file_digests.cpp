@@ -6,41 +6,51 @@
 namespace atelier {
 namespace {
 
-constexpr std::chrono::nanoseconds kSettled = std::chrono::seconds(2);  // file systems' coarsest mtime step, FAT's
+// A file changed just now may change again within one step of the file system's clock, under the same mtime. FAT's is
+// the coarsest.
+constexpr std::chrono::seconds kSettled{2};
+constexpr int kAttempts = 3;  // while somebody still writes to the file
 
-Expected<Digest> read_digest(Files& files, const std::filesystem::path& path) {
-  const auto read = files.read(path);
-  if (!read) return tl::unexpected(read.error());
-  return sha256((*read)->bytes());
-}
-
-bool is_settled(const FileStat& stat, const Clock& clock) {
-  const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(clock.wall().time_since_epoch());
-  return now.count() - stat.modified_ns > kSettled.count();
-}
-
-Expected<Digest> digest_file(Files& files, Ledger& ledger, const Clock& clock, const std::filesystem::path& path) {
+Expected<FileStat> stat_of_file(Files& files, const std::filesystem::path& path) {
   const auto stat = files.stat(path);
   if (!stat) return tl::unexpected(stat.error());
   if (!*stat) return failure(fmt::format("{}: there is no such file", path.string()));
-  const FileStat& s = **stat;
-  if (s.type != FileStat::Type::file) return failure(fmt::format("{}: is not a file", path.string()));
-  const bool settled = is_settled(s, clock);
-  if (settled)
-    if (const auto known = ledger.file_digest(path, s.size_bytes, s.modified_ns, s.inode)) return *known;
-  const auto digest = read_digest(files, path);
-  if (digest && settled) {
-    const auto after = files.stat(path);  // changed while it was read: not this digest's stat
-    if (after && *after == s) ledger.remember_file(path, s.size_bytes, s.modified_ns, s.inode, *digest);
+  if ((*stat)->type != FileStat::Type::file) return failure(fmt::format("{}: is not a file", path.string()));
+  return **stat;
+}
+
+bool is_settled(const FileStat& stat, const Clock& clock) {
+  const auto modified =
+      std::chrono::duration_cast<Clock::WallTime::duration>(std::chrono::nanoseconds(stat.modified_ns));
+  return clock.wall() - Clock::WallTime(modified) >= kSettled;
+}
+
+Expected<Digest> digest_file(Files& files, Ledger& ledger, const Clock& clock, const std::filesystem::path& path) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const auto before = stat_of_file(files, path);
+    if (!before) return tl::unexpected(before.error());
+    if (const auto known = ledger.file_digest(path, before->size_bytes, before->modified_ns, before->inode))
+      return *known;
+    const auto read = files.read(path);
+    if (!read) return tl::unexpected(read.error());
+    const Digest digest = sha256((*read)->bytes());
+    const auto after = stat_of_file(files, path);
+    if (!after) return tl::unexpected(after.error());
+    if (*before != *after) continue;
+    if (is_settled(*after, clock))
+      ledger.remember_file(path, after->size_bytes, after->modified_ns, after->inode, digest);
+    return digest;
   }
-  return digest;
+  return failure(fmt::format("{}: changes while it is read; wait until it is whole", path.string()),
+                 ErrorKind::transient);
 }
 
 }  // namespace
 
 FileDigest remembered_digests(Files& files, Ledger& ledger, const Clock& clock) {
-  return
-      [&files, &ledger, &clock](const std::filesystem::path& path) { return digest_file(files, ledger, clock, path); };
+  return [&files, &ledger, &clock](const std::filesystem::path& path) {
+    return digest_file(files, ledger, clock, std::filesystem::absolute(path).lexically_normal());
+  };
 }
 
 }  // namespace atelier

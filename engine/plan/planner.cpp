@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <utility>
 
+#include "base/nearest.h"
 #include "plan/content.h"
 #include "plan/step_params.h"
 #include "plan/task_builder.h"
@@ -91,29 +93,10 @@ Plan Planner::take() {
   return plan;
 }
 
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, changed}));
-    }
-  }
-  return row.back();
-}
-
 Error unknown_customer(const Batch& batch, const std::string& id) {
-  std::string nearest;
-  std::size_t least = 3;  // further off is no misspelling
-  for (const auto& customer : batch.customers)
-    if (const auto d = distance(customer.id, id); d < least) {
-      least = d;
-      nearest = customer.id;
-    }
-  return {ErrorKind::input, fmt::format("--only: the batch has no customer '{}'{}", id,
-                                        nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest))};
+  std::vector<std::string> ids;
+  for (const auto& customer : batch.customers) ids.push_back(customer.id);
+  return {ErrorKind::input, fmt::format("--only: the batch has no customer '{}'{}", id, did_you_mean(id, ids))};
 }
 
 // Which customers are to be planned.
