@@ -44,9 +44,8 @@ class ModelFolder {
   Result<std::shared_ptr<const Vae>> vae(ModelOptions options = {}) const;
   Result<std::shared_ptr<const UNet>> unet(ModelOptions options = {}) const;
 
-  /// Weights as stored, views of the file: what lora_fuse.h adds to.
+  /// The UNet's weights as stored, views of the file.
   Result<WeightMap> unet_weights() const;
-  Result<WeightMap> text_weights() const;
 
  private:
   Result<void> read_configs();
