@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "diffusion/lora_format.h"
+#include "diffusion/lora_fuse.h"
 #include "diffusion/model_write.h"
 #include "golden_unet.h"
 #include "goldens.h"
@@ -157,6 +159,20 @@ TEST_F(ModelFolderTest, WritesAModelWithOtherWeightsAndAllElseByteForByte) {
             must(Safetensors::open(model / kUNetFile)).metadata());
   must(write_model(base, {.unet = weights, .text_encoder = {}}, folder / "again"));
   EXPECT_EQ(test::bytes_of(folder / "fused" / kUNetFile), test::bytes_of(folder / "again" / kUNetFile));
+}
+
+TEST_F(ModelFolderTest, WritesAFusedModelThatPredictsWhatTheBasePredictsWithTheLora) {
+  const GoldenFolder golden(kTiny.parent_path());
+  const auto base = must(ModelFolder::open(model));
+  const Lora lora = must(read_lora(golden.path / "lora_kohya.safetensors"));
+  const WeightedLora terms[] = {{&lora, 1.0}};
+  const auto fused = must(fuse(must(base.unet_weights()), LoraPart::unet, terms));
+  must(write_model(base, {.unet = fused, .text_encoder = {}}, folder / "fused"));
+  const auto unet = must(must(ModelFolder::open(folder / "fused")).unet());
+  const at::NoGradGuard no_grad;
+  const auto out = unet->forward({golden["unet.sample"], golden["unet.t"], golden["unet.context"]});
+  EXPECT_TRUE(test::near(out, golden["lora.unet.out"], 5e-3)) << "float16 weights round the sum";
+  EXPECT_FALSE(test::near(out, golden["unet.out"], 5e-2)) << "the base alone predicts something else";
 }
 
 TEST_F(ModelFolderTest, WritesAnIndexWithoutThePartsThatItLeavesOut) {
