@@ -1,17 +1,17 @@
 #include "pipeline/batch.h"
 
+#include "pipeline/template.h"
+
 namespace atelier {
 
 ParamValues Batch::values_for(const Customer* customer) const {
-  ParamValues values;
-  for (const auto& param : pipeline.params) values.insert_or_assign(param.name, param.value);
-  const auto take = [&](const ParamValues& over) {
-    for (const auto& [param, value] : over) values.insert_or_assign(param, value);
-  };
-  take(params);
-  if (customer) take(customer->params);
-  take(set);
-  if (customer) values.insert_or_assign("customer", Value(customer->id));
+  ParamValues values = set;  // emplace() keeps what is there: the strongest comes first
+  if (customer) {
+    values.insert(customer->params.begin(), customer->params.end());
+    values.emplace(customer_name, customer->id);
+  }
+  values.insert(params.begin(), params.end());
+  for (const auto& param : pipeline.params) values.emplace(param.name, param.value);
   return values;
 }
 

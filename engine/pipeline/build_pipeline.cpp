@@ -206,9 +206,9 @@ class PipelineBuilder {
 
 }  // namespace
 
-std::optional<Pipeline> build_pipeline(Files& files, const std::string& file, const NodeRegistry& registry,
-                                       MistakeList& mistakes) {
-  const auto read = read_pipeline_files(files, file, mistakes);
+std::optional<Pipeline> build_pipeline(Files& files, const std::string& file, const SourcePosition& named_at,
+                                       const NodeRegistry& registry, MistakeList& mistakes) {
+  const auto read = read_pipeline_files(files, file, named_at, mistakes);
   if (!read) return {};
   return PipelineBuilder(*read, registry, mistakes).build();
 }

@@ -10,8 +10,9 @@
 
 namespace atelier {
 
-// Complete only where `mistakes` has not grown; empty where the file could not be read at all.
-std::optional<Pipeline> build_pipeline(Files& files, const std::string& file, const NodeRegistry& registry,
-                                       MistakeList& mistakes);
+// Complete only where `mistakes` has not grown; empty where the file could not be read at all, which is told at
+// `named_at`, where the user names it.
+std::optional<Pipeline> build_pipeline(Files& files, const std::string& file, const SourcePosition& named_at,
+                                       const NodeRegistry& registry, MistakeList& mistakes);
 
 }  // namespace atelier

@@ -30,8 +30,8 @@ class ModuleReader {
  public:
   ModuleReader(Files& files, MistakeList& mistakes) : files_(files), mistakes_(mistakes) {}
 
-  std::optional<PipelineFiles> read(const std::string& file) {
-    if (!read_file(file, {file, 0, 0}, "")) return {};
+  std::optional<PipelineFiles> read(const std::string& file, const SourcePosition& named_at) {
+    if (!read_file(file, named_at, named_at.line ? "key 'pipeline': " : "")) return {};
     return std::move(result_);
   }
 
@@ -102,8 +102,9 @@ std::optional<std::string> read_named_file(Files& files, const std::string& file
   return {};
 }
 
-std::optional<PipelineFiles> read_pipeline_files(Files& files, const std::string& file, MistakeList& mistakes) {
-  return ModuleReader(files, mistakes).read(file);
+std::optional<PipelineFiles> read_pipeline_files(Files& files, const std::string& file, const SourcePosition& named_at,
+                                                 MistakeList& mistakes) {
+  return ModuleReader(files, mistakes).read(file, named_at);
 }
 
 }  // namespace atelier

@@ -24,7 +24,8 @@ struct PipelineFiles {
 std::string relative_to_file(const std::string& from, const std::string& named);
 
 // Empty where the pipeline itself could not be read. A module that uses itself, directly or not, is told with the path.
-std::optional<PipelineFiles> read_pipeline_files(Files& files, const std::string& file, MistakeList& mistakes);
+std::optional<PipelineFiles> read_pipeline_files(Files& files, const std::string& file, const SourcePosition& named_at,
+                                                 MistakeList& mistakes);
 
 // The text of a file a user named. Empty after telling, at `position`, that it is not there or cannot be read.
 std::optional<std::string> read_named_file(Files& files, const std::string& file, const SourcePosition& position,

@@ -93,10 +93,9 @@ std::size_t SourceText::offset(std::size_t line_index, std::size_t byte) const {
   return std::min(line_starts_[line_index] + byte, text_.size());
 }
 
-bool check_text(const std::string& file, std::string_view bytes, MistakeList& mistakes) {
-  if (bytes.size() > longest_text_bytes) {
-    mistakes.add({file, 0, 0},
-                 fmt::format("has {} bytes; expected at most {} MB", bytes.size(), longest_text_bytes >> 20));
+bool check_text(const std::string& file, std::string_view bytes, MistakeList& mistakes, std::size_t longest_bytes) {
+  if (bytes.size() > longest_bytes) {
+    mistakes.add({file, 0, 0}, fmt::format("has {} bytes; expected at most {} MB", bytes.size(), longest_bytes >> 20));
     return false;
   }
   if (bytes.starts_with(byte_order_mark)) bytes.remove_prefix(byte_order_mark.size());

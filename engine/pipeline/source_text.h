@@ -31,8 +31,9 @@ class SourceText {
   mutable std::size_t last_line_ = 0, last_byte_ = 0, last_count_ = 0;
 };
 
-// False, and told, where the bytes are no text: longer than longest_text_bytes, not UTF-8, or with control characters.
-bool check_text(const std::string& file, std::string_view bytes, MistakeList& mistakes);
+// False, and told, where the bytes are no text: longer than allowed, not UTF-8, or with control characters.
+bool check_text(const std::string& file, std::string_view bytes, MistakeList& mistakes,
+                std::size_t longest_bytes = longest_text_bytes);
 
 // False, and the first line told, where a line is indented by a tab, which YAML does not allow.
 bool check_tabs(const std::string& file, const SourceText& text, MistakeList& mistakes);

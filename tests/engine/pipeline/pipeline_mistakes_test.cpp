@@ -79,8 +79,7 @@ const WrongFile keys[] = {
     {"UnknownScope", "atelier: 1\ninputs: {a: {type: text, scope: bacth}}\nsteps: {}\n",
      "/p.yaml:2:33: input 'a': unknown scope 'bacth'; expected batch or customer; did you mean 'batch'?\n"},
 };
-INSTANTIATE_TEST_SUITE_P(Keys, WrongPipeline, testing::ValuesIn(keys),
-                         [](const auto& one) { return one.param.name; });
+INSTANTIATE_TEST_SUITE_P(Keys, WrongPipeline, testing::ValuesIn(keys), [](const auto& one) { return one.param.name; });
 
 const WrongFile connections[] = {
     {"UnknownNode", with_steps("  a: {use: shuot, in: {text: story}}\n"),
