@@ -235,7 +235,6 @@ Result<std::vector<StepResult>> LoraTrainer::step(const TrainingBatch& batch) {
 
 Result<at::Tensor> LoraTrainer::losses(const TrainingBatch& batch) const {
   const at::NoGradGuard no_grad;
-  if (batch.latents.dim() != 4) return fail("training: the latents are not [N, channels, height, width]");
   if (auto fits = impl_->check(batch); !fits) return tl::unexpected(fits.error());
   return impl_->row_losses(batch);
 }

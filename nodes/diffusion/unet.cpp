@@ -146,6 +146,8 @@ at::Tensor UNet::forward(const UNetInput& input, const Adapters& adapters) const
 Result<void> UNet::check(const UNetInput& input) const {
   const UNetConfig& config = impl_->config;
   const auto& sample = input.sample;
+  if (!sample.defined() || !input.timesteps.defined() || !input.context.defined())
+    return fail("UNet: a sample, timesteps and caption embeddings are wanted, and one of them is missing");
   if (sample.dim() != 4 || sample.size(0) < 1 || sample.size(1) != config.in_channels)
     return fail(fmt::format("UNet: the sample has shape {}, wanted is [N, {}, height, width]",
                             shape_text(sample.sizes()), config.in_channels));

@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+#include <thread>
+
 #include "golden_unet.h"
 
 namespace atelier::diffusion {
@@ -137,25 +140,77 @@ TEST_P(TrainingGolden, AccumulatesMicroBatchesToTheSameGradient) {
   EXPECT_NEAR(a.gradient_norm / b.gradient_norm, 1, 1e-5);
 }
 
-TEST_P(TrainingGolden, RefusesWhatDoesNotFit) {
+TEST_P(TrainingGolden, GivesTheSameBitsWhateverTrainsBesideIt) {
+  const auto train = [&](TrainerState& end) {
+    at::set_num_threads(1);
+    LoraTrainer training = trainer({start()});
+    for (int64_t i = 0; i < 3; ++i) must(training.step(golden_batch(*golden, i)));
+    end = training.state();
+  };
+  TrainerState alone, left, right;
+  train(alone);
+  std::thread beside(train, std::ref(left));
+  train(right);
+  beside.join();
+  EXPECT_TRUE(equal_bits(left, alone));
+  EXPECT_TRUE(equal_bits(right, alone));
+}
+
+TEST_P(TrainingGolden, RefusesBatchesThatDoNotFit) {
+  LoraTrainer training = trainer({start()});
+  const TrainingBatch good = golden_batch(*golden, 0);
+  const auto error_of = [&](auto change) {
+    TrainingBatch batch = good;
+    change(batch);
+    const auto result = training.step(batch);
+    return result ? "no error" : result.error().message;
+  };
+  EXPECT_EQ(error_of([](auto& batch) { batch.masks = batch.masks.slice(2, 0, 8); }),
+            "training: the masks have shape [2, 1, 8, 16], wanted is [2, 1, 16, 16]");
+  EXPECT_EQ(error_of([](auto& batch) { batch.noise = {}; }),
+            "training: the noises have shape none, wanted is [2, 4, 16, 16]");
+  EXPECT_EQ(error_of([](auto& batch) { batch.weights = at::ones({3}); }),
+            "training: the weights have shape [3], wanted is [2]");
+  EXPECT_EQ(error_of([](auto& batch) { batch.latents = {}; }),
+            "UNet: a sample, timesteps and caption embeddings are wanted, and one of them is missing");
+  EXPECT_EQ(error_of([](auto& batch) { batch.row_tenant = {0}; }),
+            "training: 1 rows are given a tenant, the batch has 2");
+  EXPECT_EQ(error_of([](auto& batch) { batch.row_tenant = {0, 1}; }), "training: a row is of tenant 1, there are 1");
+  EXPECT_EQ(error_of([](auto& batch) { batch.row_tenant = {1, 1}; }), "training: tenant 0 has no row in the batch");
+}
+
+TEST_P(TrainingGolden, LeavesTheWeightsAsTheyWereWhenTheLossIsNotFinite) {
   LoraTrainer training = trainer({start()});
   TrainingBatch batch = golden_batch(*golden, 0);
-  batch.masks = batch.masks.slice(2, 0, 8);
-  EXPECT_EQ(training.step(batch).error().message,
-            "training: the masks have shape [2, 1, 8, 16], wanted is [2, 1, 16, 16]");
-  batch = golden_batch(*golden, 0);
   batch.latents = at::full_like(batch.latents, std::nan(""));
   const TrainerState before = training.state();
   EXPECT_EQ(training.step(batch).error().message,
             "training: the loss of step 0 is not finite; a lower learning rate may help");
   EXPECT_TRUE(equal_bits(training.state(), before));
+}
 
+TEST_P(TrainingGolden, RefusesALoraThatIsNotOfItsBase) {
+  const auto error_of = [&](const Lora& lora) {
+    return LoraTrainer::create(golden->unet(), must(NoiseSchedule::create({})), {lora}, {}).error().message;
+  };
   Lora stranger = start();
   stranger.layers["down_blocks.9.to_q"] = stranger.layers.begin()->second;
-  EXPECT_EQ(LoraTrainer::create(golden->unet(), must(NoiseSchedule::create({})), {stranger}, {}).error().message,
-            "LoRA layer 'down_blocks.9.to_q': the base model has no such layer");
-  EXPECT_EQ(training.restore({TrainerState{}}).error().message,
-            "training: the state has no tensor 'down_blocks.0.attentions.0.proj_in.lora_A'");
+  EXPECT_EQ(error_of(stranger), "LoRA layer 'down_blocks.9.to_q': the base model has no such layer");
+  EXPECT_EQ(error_of({}), "training: the initial LoRA has no layer of the UNet");
+}
+
+TEST_P(TrainingGolden, RefusesStatesThatAreNotItsOwn) {
+  LoraTrainer training = trainer({start()});
+  const auto error_of = [&](const std::vector<TrainerState>& states) {
+    return training.restore(states).error().message;
+  };
+  const std::string name = "down_blocks.0.attentions.0.proj_in.lora_A";
+  TrainerState state = training.state();
+  EXPECT_EQ(error_of({}), "training: 0 states were given for 1 tenants");
+  EXPECT_EQ(error_of({TrainerState{}}), "training: the state has no tensor '" + name + "'");
+  const std::string wanted = shape_text(state.tensors[name].sizes());
+  state.tensors[name] = at::ones({7});
+  EXPECT_EQ(error_of({state}), "training: tensor '" + name + "' of the state has shape [7], wanted is " + wanted);
 }
 
 }  // namespace

@@ -72,6 +72,26 @@ TEST_P(SamplingGolden, StopsWhenItsProgressSaysSo) {
   EXPECT_EQ(seen, (std::vector<int64_t>{1, 2, 3, 4, 5}));
 }
 
+TEST_P(SamplingGolden, RefusesRequestsThatAreIncomplete) {
+  const auto unet = golden->unet();
+  const auto error_of = [&](const SampleRequest& request) {
+    return sample_latents(*unet, golden->scheduler(), {}, request).error().message;
+  };
+  SampleRequest request = golden_request(*golden);
+  EXPECT_EQ(error_of(request), "sampling: no seed was given");
+  request.seeds = {1};
+  const std::string shape = shape_text(request.prompt.sizes());
+  request.negative = at::ones({1, 3, 5});
+  EXPECT_EQ(error_of(request),
+            "sampling: the prompt's embedding has shape " + shape + ", the negative prompt's [1, 3, 5]");
+  request.negative = {};
+  EXPECT_EQ(error_of(request), "sampling: guidance above 1 needs the negative prompt's embedding");
+  request.guidance = 1;
+  request.height = request.width = 16;
+  request.steps = 1;
+  EXPECT_TRUE(must(sample_latents(*unet, golden->scheduler(), {}, request)).has_value());
+}
+
 TEST(Ddim, RefusesMoreStepsThanTheBaseHasTimesteps) {
   const auto ddim = Ddim::create(SchedulerConfig{}, 1001);
   ASSERT_FALSE(ddim.has_value());
@@ -92,8 +112,12 @@ TEST(Ddim, SpacesTimestepsInTheThreeWaysOfDiffusers) {
             "scheduler: timestep_spacing 'golden' is not supported; it can be leading, trailing or linspace");
 }
 
-TEST(NoiseSchedule, RefusesBetasItDoesNotKnow) {
+TEST(NoiseSchedule, RefusesWhatItDoesNotKnow) {
   SchedulerConfig config;
+  config.num_train_timesteps = 0;
+  EXPECT_EQ(NoiseSchedule::create(config).error().message,
+            "scheduler: num_train_timesteps is 0; it must be at least 1");
+  config.num_train_timesteps = 1000;
   config.beta_schedule = "sigmoid";
   EXPECT_EQ(
       NoiseSchedule::create(config).error().message,
