@@ -1,6 +1,7 @@
 #include "diffusion/sampler.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
 #include "diffusion/ddim.h"

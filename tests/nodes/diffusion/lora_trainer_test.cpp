@@ -167,11 +167,11 @@ TEST_P(TrainingGolden, RefusesBatchesThatDoNotFit) {
   };
   EXPECT_EQ(error_of([](auto& batch) { batch.masks = batch.masks.slice(2, 0, 8); }),
             "training: the masks have shape [2, 1, 8, 16], wanted is [2, 1, 16, 16]");
-  EXPECT_EQ(error_of([](auto& batch) { batch.noise = {}; }),
+  EXPECT_EQ(error_of([](auto& batch) { batch.noise = at::Tensor(); }),
             "training: the noises have shape none, wanted is [2, 4, 16, 16]");
   EXPECT_EQ(error_of([](auto& batch) { batch.weights = at::ones({3}); }),
             "training: the weights have shape [3], wanted is [2]");
-  EXPECT_EQ(error_of([](auto& batch) { batch.latents = {}; }),
+  EXPECT_EQ(error_of([](auto& batch) { batch.latents = at::Tensor(); }),
             "UNet: a sample, timesteps and caption embeddings are wanted, and one of them is missing");
   EXPECT_EQ(error_of([](auto& batch) { batch.row_tenant = {0}; }),
             "training: 1 rows are given a tenant, the batch has 2");

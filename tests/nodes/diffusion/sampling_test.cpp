@@ -84,7 +84,7 @@ TEST_P(SamplingGolden, RefusesRequestsThatAreIncomplete) {
   request.negative = at::ones({1, 3, 5});
   EXPECT_EQ(error_of(request),
             "sampling: the prompt's embedding has shape " + shape + ", the negative prompt's [1, 3, 5]");
-  request.negative = {};
+  request.negative = at::Tensor();
   EXPECT_EQ(error_of(request), "sampling: guidance above 1 needs the negative prompt's embedding");
   request.guidance = 1;
   request.height = request.width = 16;
