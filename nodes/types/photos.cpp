@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "types/item_tensors.h"
+#include "types/utf8.h"
 
 namespace atelier {
 namespace {
@@ -94,6 +94,9 @@ Expected<Paths> photos_at(Files& files, const fs::path& path) {
 }
 
 Expected<FileRef> reference(Files& files, const fs::path& path, const FileDigest& digest) {
+  if (!is_utf8(path.filename().string()))
+    return failure(
+        fmt::format("{}: the name of a photo in this folder is not UTF-8; rename it", path.parent_path().string()));
   auto stat = files.stat(path);
   if (!stat) return tl::unexpected(stat.error());
   auto known = digest(path);

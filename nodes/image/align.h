@@ -1,0 +1,14 @@
+// image: the node `align`: faces upright, their eyes level.
+#pragma once
+#include <filesystem>
+#include <memory>
+
+#include "base/files.h"
+#include "graph/node.h"
+
+namespace atelier {
+
+// `files` outlives the node; `models` is the folder with the networks that ship.
+std::unique_ptr<const Node> make_align(Files& files, std::filesystem::path models);
+
+}  // namespace atelier
