@@ -4,9 +4,9 @@
 #include <cmath>
 #include <optional>
 
-#include "image/face_detector.h"
 #include "image/pixels.h"
 #include "image/rotation.h"
+#include "image/upright_face.h"
 #include "types/images.h"
 
 namespace atelier {
@@ -46,104 +46,86 @@ NodeSpec align_spec() {
   return spec;
 }
 
-// A photo's largest face, and the quarter turns (clockwise) after which it was seen.
-struct Sighting {
-  int quarters = 0;
-  Face face;
+struct Networks {
+  const FaceDetector& faces;
+  const PersonSegmenter& person;
 };
 
-// The turn in which the detector is surest of the largest face, its eyes above the mouth.
-std::optional<Sighting> best_sighting(const FaceDetector& detector, const cv::Mat& picture) {
-  std::optional<Sighting> best;
-  for (int quarters = 0; quarters < 4; ++quarters) {
-    const auto faces = detector.faces_in(quarter_turned(picture, quarters));
-    if (!faces.empty() && (!best || faces[0].score > best->face.score)) best = Sighting{quarters, faces[0]};
+// The photo turned by quarter turns, which lose nothing, and then by what is left, where it exceeds the tolerance.
+Image aligned(const FaceDetector& detector, const Image& image, const UprightFace& found, const Params& params) {
+  const double turn = found.turn_degrees + params.number("angle_deg");
+  const int quarters = (static_cast<int>(std::lround(turn / 90)) % 4 + 4) % 4;
+  const double rest = std::remainder(turn - 90.0 * quarters, 360.0);
+  const cv::Mat original = mat_of(image.pixels);
+  const Point centre = quarter_turned(found.centre, original.size(), quarters);
+
+  Image result = image;
+  cv::Mat picture = quarter_turned(original, quarters);
+  cv::Mat valid = image.valid ? quarter_turned(mat_of(*image.valid), quarters) : cv::Mat();
+  if (quarters % 2 == 1) std::swap(result.original_width, result.original_height);
+  if (std::abs(rest) > params.number("tolerance_deg")) {
+    valid = turned_validity(valid, picture.size(), centre, rest);
+    picture = turned(picture, centre, rest);
   }
-  return best;
-}
-
-Point centre_of(const Box& box) { return {box.x + box.width / 2, box.y + box.height / 2}; }
-
-// Landmarks of a tilted face are a little off; those seen once it stands nearly level are not. Empty where it is lost.
-std::optional<Face> seen_again(const FaceDetector& detector, const cv::Mat& picture, const Face& expected) {
-  const Point centre = centre_of(expected.box);
-  for (const auto& face : detector.faces_in(picture)) {
-    const Point at = centre_of(face.box);
-    if (std::hypot(at.x - centre.x, at.y - centre.y) < 0.5 * face.box.width) return face;
-  }
-  return std::nullopt;
-}
-
-// The angle, clockwise, that brings the eye line to the horizontal, measured a second time after a first turn.
-double levelling_degrees(const FaceDetector& detector, const cv::Mat& picture, const Face& face) {
-  const Point centre = centre_of(face.box);
-  const double first = -eye_line_degrees(face);
-  const auto again = seen_again(detector, turned(picture, centre, first), turned(face, centre, first));
-  return again ? first - eye_line_degrees(*again) : first;
+  result.face = measure_face(picture, detector, centre, found.side_px, params.number("angle_deg"));
+  if (result.face) result.face->faces_found = found.faces_found;
+  if (picture.data != original.data) result.pixels = tensor_of(picture);
+  if (!valid.empty()) result.valid = tensor_of(valid);
+  return result;
 }
 
 class Align final : public SingleNode {
  public:
   Align(Files& files, std::filesystem::path models) : files_(files), models_(std::move(models)), spec_(align_spec()) {}
   const NodeSpec& spec() const override { return spec_; }
+  Needs needs(const Params&, const InputInfo& info) const override {
+    constexpr std::uint64_t networks_and_copies = 200'000'000;
+    const auto found = info.size_bytes.find("images");
+    return {.memory_bytes = networks_and_copies + 2 * (found == info.size_bytes.end() ? 0 : found->second),
+            .seconds = 3};
+  }
   Expected<Outputs> run_one(const Job& job, Device& device) const override;
 
  private:
-  static Image aligned(const FaceDetector& detector, const Image& image, const Sighting& sighting,
-                       const Params& params);
+  Expected<std::optional<Image>> align(const Image& image, const Job& job, const Networks& networks) const;
 
   Files& files_;
   std::filesystem::path models_;
   NodeSpec spec_;
 };
 
-Image Align::aligned(const FaceDetector& detector, const Image& image, const Sighting& sighting, const Params& params) {
-  Image result = image;
-  cv::Mat picture = quarter_turned(mat_of(image.pixels), sighting.quarters);
-  cv::Mat valid = image.valid ? quarter_turned(mat_of(*image.valid), sighting.quarters) : cv::Mat();
-  if (sighting.quarters % 2 == 1) std::swap(result.original_width, result.original_height);
-  result.face = sighting.face;
-
-  const double degrees = params.number("angle_deg") + levelling_degrees(detector, picture, sighting.face);
-  if (std::abs(degrees) > params.number("tolerance_deg")) {
-    const Point centre = centre_of(sighting.face.box);
-    valid = turned_validity(valid, picture.size(), centre, degrees);
-    picture = turned(picture, centre, degrees);
-    result.face = turned(sighting.face, centre, degrees);
-    if (const auto again = seen_again(detector, picture, *result.face)) {
-      result.face = again;
-      result.face->faces_found = sighting.face.faces_found;
-    }
+// Empty where the photo is dropped.
+Expected<std::optional<Image>> Align::align(const Image& image, const Job& job, const Networks& networks) const {
+  const auto found = find_upright_face(mat_of(image.pixels), networks.faces, networks.person);
+  if (found) {
+    if (found->faces_found > 1)
+      job.context.warn(fmt::format("{}: {} faces; the largest one counts", image.name, found->faces_found));
+    return aligned(networks.faces, image, *found, job.params);
   }
-  if (sighting.quarters != 0 || picture.data != mat_of(image.pixels).data) result.pixels = tensor_of(picture);
-  if (!valid.empty()) result.valid = tensor_of(valid);
-  return result;
+  const std::string& on_no_face = job.params.text("on_no_face");
+  if (on_no_face == "fail") return failure(fmt::format("{}: no face was found, and on_no_face is fail", image.name));
+  const bool dropped = on_no_face == "drop";
+  job.context.warn(
+      fmt::format("{}: no face was found; the photo is {}", image.name, dropped ? "left out" : "kept as it is"));
+  return dropped ? std::nullopt : std::optional(image);
 }
 
 Expected<Outputs> Align::run_one(const Job& job, Device& device) const {
   use_opencv_on_one_thread();
   const auto images = ImageSet::from(job.input("images"));
   if (!images) return tl::unexpected(images.error());
-  const auto detector = FaceDetector::on(device, files_, models_);
-  if (!detector) return tl::unexpected(detector.error());
-  const std::string& on_no_face = job.params.text("on_no_face");
+  const auto faces = FaceDetector::on(device, files_, models_);
+  if (!faces) return tl::unexpected(faces.error());
+  const auto person = PersonSegmenter::on(device, files_, models_);
+  if (!person) return tl::unexpected(person.error());
   ImageSet set;
   for (std::size_t i = 0; i < images->items.size(); ++i) {
     if (job.context.stop_requested()) return failure("align was asked to stop", ErrorKind::stopped);
     const Image& image = images->items[i];
     job.context.progress(static_cast<double>(i) / static_cast<double>(images->items.size()), image.name);
-    const auto sighting = best_sighting(**detector, mat_of(image.pixels));
-    if (!sighting && on_no_face == "fail")
-      return failure(fmt::format("{}: no face was found, and on_no_face is fail", image.name));
-    if (!sighting) {
-      job.context.warn(fmt::format("{}: no face was found; {}", image.name,
-                                   on_no_face == "drop" ? "the photo is left out" : "the photo is kept as it is"));
-      if (on_no_face == "keep") set.items.push_back(image);
-      continue;
-    }
-    if (sighting->face.faces_found > 1)
-      job.context.warn(fmt::format("{}: {} faces; the largest one counts", image.name, sighting->face.faces_found));
-    set.items.push_back(aligned(**detector, image, *sighting, job.params));
+    auto aligned_image = align(image, job, {**faces, **person});
+    if (!aligned_image) return tl::unexpected(aligned_image.error());
+    if (*aligned_image) set.items.push_back(std::move(**aligned_image));
   }
   if (set.items.empty())
     return failure(fmt::format("no face was found in any of the photos ({} given)", images->items.size()));

@@ -14,22 +14,14 @@ constexpr ModelFile yunet{"yunet/face_detection_yunet_2022mar.onnx",
                           "50ef07f702a31741ca46a4c0d947773b64143b9362780237bf0d427d6c79bab7"};
 constexpr std::uint64_t network_bytes = 32'000'000;  // with its buffers at 640 px
 
-// The network sees faces of 10 to 300 px. A first look at 320 px finds those that fill the picture, which at 640 px
-// would be split into several; a second one at 640 px all others.
-constexpr int coarse_side_px = 320, fine_side_px = 640;
-constexpr double fills_the_picture = 0.42;  // of the longer side: 135 px at the coarse look, 270 at the fine one
-
-constexpr float least_score = 0.7F, overlap_of_one_face = 0.3F;
+constexpr float least_score = 0.3F, overlap_of_one_face = 0.3F;
 constexpr int most_faces = 100;
+constexpr int least_side_px = 64;  // below it a layer of the network has no pixels left, and OpenCV throws
 
-double area(const Face& face) { return face.box.width * face.box.height; }
-
-Face face_of_row(const float* row, double scale) {
-  const auto place = [&](int i) { return Point{(row[i] + 0.5) * scale - 0.5, (row[i + 1] + 0.5) * scale - 0.5}; };
+Face face_of_row(const float* row) {
   Face face;
-  const Point corner = place(0);
-  face.box = {corner.x, corner.y, row[2] * scale, row[3] * scale};
-  for (int i = 0; i < 5; ++i) face.landmarks[static_cast<std::size_t>(i)] = place(4 + 2 * i);
+  face.box = {row[0], row[1], row[2], row[3]};
+  for (std::size_t i = 0; i < 5; ++i) face.landmarks[i] = {row[4 + 2 * i], row[5 + 2 * i]};
   face.score = row[14];
   return face;
 }
@@ -46,8 +38,10 @@ bool stands_upright(const Face& face) {
 FaceDetector::FaceDetector(std::filesystem::path model)
     : networks_([model = std::move(model)] {
         return std::make_unique<cv::Ptr<cv::FaceDetectorYN>>(cv::FaceDetectorYN::create(
-            model.string(), "", {fine_side_px, fine_side_px}, least_score, overlap_of_one_face, most_faces));
+            model.string(), "", {least_side_px, least_side_px}, least_score, overlap_of_one_face, most_faces));
       }) {}
+
+FaceDetector::~FaceDetector() = default;
 
 Expected<std::shared_ptr<const FaceDetector>> FaceDetector::on(Device& device, Files& files,
                                                                const std::filesystem::path& models) {
@@ -59,34 +53,20 @@ Expected<std::shared_ptr<const FaceDetector>> FaceDetector::on(Device& device, F
   });
 }
 
-std::vector<Face> FaceDetector::faces_at(const cv::Mat& rgb, int longest_side_px) const {
-  const double scale = std::max(1.0, static_cast<double>(std::max(rgb.cols, rgb.rows)) / longest_side_px);
-  const cv::Size size(std::max(1, cvRound(rgb.cols / scale)), std::max(1, cvRound(rgb.rows / scale)));
-  cv::Mat small, bgr;
-  cv::resize(rgb, small, size, 0, 0, cv::INTER_AREA);
-  cv::cvtColor(small, bgr, cv::COLOR_RGB2BGR);
+std::vector<Face> FaceDetector::faces_in(const cv::Mat& rgb) const {
+  cv::Mat bgr;
+  cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
+  cv::copyMakeBorder(bgr, bgr, 0, std::max(0, least_side_px - bgr.rows), 0, std::max(0, least_side_px - bgr.cols),
+                     cv::BORDER_REPLICATE);
   const cv::Mat rows = networks_.with([&](cv::Ptr<cv::FaceDetectorYN>& network) {
     cv::Mat found;
-    network->setInputSize(size);
+    network->setInputSize(bgr.size());
     network->detect(bgr, found);
     return found;
   });
   std::vector<Face> faces;
-  for (int i = 0; i < rows.rows; ++i) {
-    const Face face = face_of_row(rows.ptr<float>(i), scale);
-    if (stands_upright(face)) faces.push_back(face);
-  }
-  std::ranges::stable_sort(faces, std::greater{}, area);
-  for (auto& face : faces) face.faces_found = static_cast<int>(faces.size());
+  for (int i = 0; i < rows.rows; ++i) faces.push_back(face_of_row(rows.ptr<float>(i)));
   return faces;
-}
-
-std::vector<Face> FaceDetector::faces_in(const cv::Mat& rgb) const {
-  auto coarse = faces_at(rgb, coarse_side_px);
-  const double longest = std::max(rgb.cols, rgb.rows);
-  if (!coarse.empty() && std::max(coarse[0].box.width, coarse[0].box.height) >= fills_the_picture * longest)
-    return coarse;
-  return faces_at(rgb, fine_side_px);
 }
 
 }  // namespace atelier

@@ -25,19 +25,18 @@ class FaceDetector {
                                                           const std::filesystem::path& models);
 
   explicit FaceDetector(std::filesystem::path model);
+  ~FaceDetector();
 
-  // All faces whose eyes lie above the mouth, the largest first, in the coordinates of `rgb` (CV_8UC3, any size);
-  // faces_found is their number. Safe to call from many threads; equal pictures give equal faces.
+  // The faces of 10 to 300 px in `rgb` (CV_8UC3), all scores from 0.3 on, as the network sees them: it is also sure of
+  // faces that lie on their side or stand on their head, and then takes a mouth for eyes. Safe to call from many
+  // threads; equal pictures give equal faces.
   std::vector<Face> faces_in(const cv::Mat& rgb) const;
 
  private:
-  std::vector<Face> faces_at(const cv::Mat& rgb, int longest_side_px) const;
-
   Pool<cv::Ptr<cv::FaceDetectorYN>> networks_;
 };
 
-// Whether the eyes lie above the mouth and the eye line is within 60 degrees of level: a detector is also sure of
-// faces that stand on their head, and then often takes the mouth for eyes.
+// Whether the eyes lie above the mouth and the eye line is within 60 degrees of level.
 bool stands_upright(const Face& face);
 
 }  // namespace atelier

@@ -14,24 +14,6 @@ cv::Matx23d back_map(Point centre, double degrees) {
   return {c, s, centre.x - c * centre.x - s * centre.y, -s, c, centre.y + s * centre.x - c * centre.y};
 }
 
-template <class Move>
-Face moved(const Face& face, Move&& move) {
-  Face result = face;
-  for (auto& p : result.landmarks) p = move(p);
-  const auto& b = face.box;
-  double left = 1e30, top = 1e30, right = -1e30, bottom = -1e30;
-  for (const Point corner :
-       {Point{b.x, b.y}, Point{b.x + b.width, b.y}, Point{b.x, b.y + b.height}, Point{b.x + b.width, b.y + b.height}}) {
-    const Point p = move(corner);
-    left = std::min(left, p.x);
-    right = std::max(right, p.x);
-    top = std::min(top, p.y);
-    bottom = std::max(bottom, p.y);
-  }
-  result.box = {left, top, right - left, bottom - top};
-  return result;
-}
-
 }  // namespace
 
 cv::Mat quarter_turned(const cv::Mat& picture, int quarters) {
@@ -49,10 +31,6 @@ Point quarter_turned(Point point, cv::Size before, int quarters) {
   if (quarters == 2) return {before.width - 1 - point.x, before.height - 1 - point.y};
   if (quarters == 3) return {point.y, before.width - 1 - point.x};
   return point;
-}
-
-Face quarter_turned(const Face& face, cv::Size before, int quarters) {
-  return moved(face, [&](Point p) { return quarter_turned(p, before, quarters); });
 }
 
 cv::Mat turned(const cv::Mat& picture, Point centre, double degrees) {
@@ -76,7 +54,12 @@ Point turned(Point point, Point centre, double degrees) {
 }
 
 Face turned(const Face& face, Point centre, double degrees) {
-  return moved(face, [&](Point p) { return turned(p, centre, degrees); });
+  Face result = face;
+  for (auto& p : result.landmarks) p = turned(p, centre, degrees);
+  const auto& box = face.box;
+  const Point middle = turned(Point{box.x + box.width / 2, box.y + box.height / 2}, centre, degrees);
+  result.box = {middle.x - box.width / 2, middle.y - box.height / 2, box.width, box.height};
+  return result;
 }
 
 }  // namespace atelier
