@@ -1,8 +1,12 @@
 #include "sampling/sample_node.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "lora/lora_weights.h"
+#include "model/tensors.h"
 #include "model/torch_call.h"
 #include "sampling/painter.h"
 #include "types/png.h"
@@ -11,6 +15,18 @@ namespace atelier {
 namespace {
 
 constexpr double kGuessedSecondsPerPicture = 10;
+constexpr std::int64_t kPreviewSide =
+    256;  // px, the longer one; small enough for a report with all pictures of a night
+
+// The picture as a small PNG.
+Expected<std::vector<std::byte>> preview_of(const Tensor& pixels) {
+  const auto height = pixels.shape()[0], width = pixels.shape()[1], longer = std::max(height, width);
+  if (longer <= kPreviewSide) return encode_png(pixels);
+  const auto side = [&](std::int64_t length) { return std::max<std::int64_t>(1, length * kPreviewSide / longer); };
+  const auto planes = as_torch(pixels).permute({2, 0, 1}).to(at::kFloat);  // [3, H, W]
+  const auto small = at::adaptive_avg_pool2d(planes, {side(height), side(width)});
+  return encode_png(as_tensor(small.round().to(at::kByte).permute({1, 2, 0})));
+}
 
 std::vector<ParamSpec> picture_params() {
   const auto size = [](std::string name) {
@@ -143,7 +159,7 @@ class SampleNode final : public SingleNode {
                                         return !job.context.stop_requested();
                                       });
         if (!picture) return tl::unexpected(picture.error());
-        const auto png = encode_png(picture->pixels);
+        const auto png = preview_of(picture->pixels);
         if (!png) return tl::unexpected(png.error());
         job.context.preview(picture->name, *png);
         pictures.items.push_back(std::move(*picture));
