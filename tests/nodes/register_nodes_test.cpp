@@ -1,0 +1,60 @@
+#include "nodes/register_nodes.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/memory_files.h"
+
+namespace atelier {
+namespace {
+
+using testing::ElementsAre;
+using testing::EndsWith;
+
+class Registry : public testing::Test {
+ protected:
+  MemoryFiles files;
+  NodeRegistry registry = make_registry({files, ATELIER_SOURCE_DIR "/models", ATELIER_SOURCE_DIR "/pipelines"});
+
+  std::vector<const NodeSpec*> specs() const {
+    std::vector<const NodeSpec*> all;
+    for (const auto& name : registry.names()) all.push_back(&registry.find(name)->spec());
+    return all;
+  }
+};
+
+TEST_F(Registry, HasAllPortTypes) {
+  EXPECT_THAT(registry.type_names(), ElementsAre("captions", "dataset", "file", "images", "latents", "lora", "masks",
+                                                 "metrics", "model", "photos", "pictures"));
+}
+
+TEST_F(Registry, HasTheNodesOfThePortraitMethod) {
+  EXPECT_THAT(registry.names(), testing::IsSupersetOf({"encode", "dataset", "train", "diff", "fuse", "sample"}));
+}
+
+TEST_F(Registry, SaysOneSentenceOfEveryNodePortAndParam) {
+  for (const auto* spec : specs()) {
+    EXPECT_THAT(spec->summary, EndsWith(".")) << spec->name;
+    for (const auto& port : spec->inputs) EXPECT_THAT(port.summary, EndsWith(".")) << spec->name << " " << port.name;
+    for (const auto& port : spec->outputs) EXPECT_THAT(port.summary, EndsWith(".")) << spec->name << " " << port.name;
+    for (const auto& param : spec->params) EXPECT_THAT(param.summary, EndsWith(".")) << spec->name << " " << param.name;
+  }
+}
+
+TEST_F(Registry, HasDefaultsThatTheirParamsAccept) {
+  for (const auto* spec : specs())
+    for (const auto& param : spec->params) {
+      const auto wrong = param.value.absent() ? std::string() : mismatch(param, param.value);
+      EXPECT_EQ(wrong, "") << spec->name << " " << param.name;
+    }
+}
+
+TEST_F(Registry, PutsWhatNeedsAModelOnDevices) {
+  for (const char* name : {"encode", "train", "sample"}) EXPECT_EQ(registry.find(name)->spec().place, Place::device);
+  for (const char* name : {"dataset", "diff", "fuse"}) EXPECT_EQ(registry.find(name)->spec().place, Place::cpu);
+}
+
+TEST_F(Registry, StoresNoFusedModel) { EXPECT_EQ(registry.find("fuse")->spec().keep, Keep::recipe); }
+
+}  // namespace
+}  // namespace atelier
