@@ -16,6 +16,11 @@
 #include "types/masks.h"
 #include "types/photos.h"
 #include "types/pictures.h"
+#ifdef ATELIER_WITH_VISION
+#include "image/align.h"
+#include "image/load.h"
+#include "image/resize.h"
+#endif
 
 namespace atelier {
 namespace {
@@ -35,11 +40,22 @@ void add_types(NodeRegistry& registry, const Resources& resources) {
   registry.add_type(make_file_type(files));
 }
 
+#ifdef ATELIER_WITH_VISION
+void add_vision_nodes(NodeRegistry& registry, const Resources& resources) {
+  registry.add(make_load(resources.files));
+  registry.add(make_align(resources.files, resources.models));
+  registry.add(make_resize());
+}
+#else
+void add_vision_nodes(NodeRegistry&, const Resources&) {}
+#endif
+
 }  // namespace
 
 NodeRegistry make_registry(const Resources& resources) {
   NodeRegistry registry;
   add_types(registry, resources);
+  add_vision_nodes(registry, resources);
   registry.add(make_encode_node());
   registry.add(make_dataset_node());
   registry.add(make_train_node());
