@@ -22,13 +22,14 @@ std::shared_ptr<const Record> usable_record(const Ledger& ledger, const NodeSpec
 }
 
 std::string run_reason(const PlanSeams& seams, const StepPlace& place, const NodeSpec& spec, const Params& params,
-                       const std::optional<Digest>& key, const ArrivedInputs& arrived, const std::string& waits_for) {
+                       const std::optional<Digest>& key, const std::function<ArrivedInputs()>& arrived,
+                       const std::function<std::string()>& waits_for) {
   if (key)
     if (const auto checkpoint = checkpoint_of(seams.store, spec, *key)) return partial_reuse(*checkpoint, params);
   const auto memory = seams.ledger.last_step(place.batch, place.customer, place.step);
   if (!memory) return "new";
-  if (auto text = difference(spec, params, arrived, *memory); !text.empty()) return text;
-  if (!key) return waits_for;
+  if (auto text = difference(spec, params, arrived(), *memory); !text.empty()) return text;
+  if (!key) return waits_for();
   return memory->key == *key ? "no longer in the cache" : "cache format changed";
 }
 

@@ -1,5 +1,6 @@
 // plan: what is decided alike when a plan is made and when a waiting task's inputs are there.
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,8 +20,10 @@ struct StepPlace {
   const std::string& step;
 };
 
-// Why a task that has no record runs or waits. `key` is empty for one that waits, for `waits_for`.
+// Why a task that has no record runs or waits. `key` is empty for one that waits; `waits_for` says for what. Both
+// functions are called only where their answer matters: most tasks of a first night are just new.
 std::string run_reason(const PlanSeams& seams, const StepPlace& place, const NodeSpec& spec, const Params& params,
-                       const std::optional<Digest>& key, const ArrivedInputs& arrived, const std::string& waits_for);
+                       const std::optional<Digest>& key, const std::function<ArrivedInputs()>& arrived,
+                       const std::function<std::string()>& waits_for);
 
 }  // namespace atelier

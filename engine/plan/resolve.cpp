@@ -54,8 +54,9 @@ std::string reason_to_run(const World& world, const Task& task, const Digest& ke
   };
   const bool is_shared = task.for_batch || task.customers.empty();
   const std::string customer = is_shared ? "" : world.batch.customers[task.customers.front()].id;
+  const auto arrived = [&] { return arrived_inputs(world.plan.inputs, spec, task.inputs, digest); };
   return run_reason(world.seams, {batch_place(world.batch), customer, world.batch.pipeline.steps[task.step].name}, spec,
-                    *task.params, key, arrived_inputs(world.plan.inputs, spec, task.inputs, digest), "");
+                    *task.params, key, arrived, [] { return std::string(); });
 }
 
 Resolution resolve_step(const World& world, const Task& task) {

@@ -32,11 +32,23 @@ std::vector<TaskId> dependencies_of(const std::vector<TaskPort>& ports) {
   return all;
 }
 
+// But for customers with params of their own, who are few or have tasks of their own anyhow.
+std::size_t tasks_at_most(const Batch& batch, const PlanOptions& options) {
+  const std::size_t customers = options.only.empty() ? batch.customers.size() : options.only.size();
+  std::size_t most = 0;
+  for (const auto& step : batch.pipeline.steps) most += step.scope == Scope::customer ? customers : 1;
+  for (const auto& output : batch.pipeline.outputs) most += output.scope == Scope::customer ? customers : 1;
+  return most;
+}
+
 }  // namespace
 
 TaskBuilder::TaskBuilder(const Batch& batch, const PlanOptions& options, const PlanSeams& seams)
     : batch_(batch), options_(options), seams_(seams), place_(batch_place(batch)), opener_(batch, seams.digest) {
   plan_.step_tasks.assign((shared_row(batch) + 1) * batch.pipeline.steps.size(), kNoTask);
+  const std::size_t most = tasks_at_most(batch, options);
+  plan_.tasks.reserve(most);
+  by_recipe_.reserve(most);
 }
 
 std::size_t TaskBuilder::slot(std::size_t row, std::size_t step) const {
@@ -125,11 +137,13 @@ void TaskBuilder::decide(Task& task, std::size_t row, const Arrival& arrival) co
     return;
   }
   const Customer* customer = customer_of(row);
-  const auto arrived = arrived_inputs(opener_.inputs(), spec, task.inputs,
-                                      [this](const TaskSource& source) { return known_digest(source); });
+  const auto arrived = [&] {
+    return arrived_inputs(opener_.inputs(), spec, task.inputs,
+                          [this](const TaskSource& source) { return known_digest(source); });
+  };
   task.action = task.key ? Action::run : Action::wait;
   task.reason = run_reason(seams_, {place_, customer ? customer->id : "", step.name}, spec, *task.params, task.key,
-                           arrived, task.key ? "" : waits_for(task.inputs));
+                           arrived, [&] { return waits_for(task.inputs); });
 }
 
 TaskId TaskBuilder::append(Task task, const Digest& recipe) {
