@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
+#include <functional>
+#include <new>
 
 namespace atelier {
 
@@ -52,9 +53,10 @@ const OpenMedium& opened(const H5FD_t* file) { return *reinterpret_cast<const Op
 H5FD_t* open_medium(const char*, unsigned, hid_t access, haddr_t) {
   const auto* info = static_cast<const DriverInfo*>(H5Pget_driver_info(access));
   if (!info) return nullptr;
-  auto file = std::make_unique<OpenMedium>();
+  auto* file = new (std::nothrow) OpenMedium;
+  if (!file) return nullptr;
   file->medium = info->medium;
-  return &file.release()->head;
+  return &file->head;
 }
 
 herr_t close_medium(H5FD_t* file) {
@@ -102,8 +104,12 @@ herr_t read_medium(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, std::size_t
 herr_t write_medium(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, std::size_t size, const void* bytes) {
   auto* pages = opened(file).medium->writable;
   if (!pages) return kRefused;
-  pages->write(address, {static_cast<const std::byte*>(bytes), size});
-  return kDone;
+  try {
+    pages->write(address, {static_cast<const std::byte*>(bytes), size});
+    return kDone;
+  } catch (const std::bad_alloc&) {  // may not pass through libhdf5
+    return kRefused;
+  }
 }
 
 const H5FD_class_t& driver_class() {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <thread>
 
 #include "random_artifact.h"
 #include "support/memory_files.h"
@@ -215,6 +216,23 @@ TEST_F(Hdf5StoreTest, LeftoversOfTheDeadGoAndThoseOfTheLivingStay) {
   const auto next = open();
   EXPECT_THAT(names(), ElementsAre("content/ab/.abcd.writer-0.tmp1", "content/ab/.abcd.writer-10.tmp1"));
   EXPECT_THAT(told, IsEmpty());
+}
+
+TEST_F(Hdf5StoreTest, ThreadsPutAndGetAtOnceTheirOwnKeysAndOneOfAll) {
+  const auto store = open();
+  std::vector<std::thread> threads;
+  for (std::int64_t t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (std::int64_t n = 0; n < 8; ++n) {
+        const Outputs own = random_outputs(10 * t + n), shared = random_outputs(0);
+        EXPECT_TRUE(store->put(key_of(10 * t + n + 1), own, {}));
+        EXPECT_TRUE(store->put(key_of(0), shared, {}));
+        EXPECT_TRUE(same(own, store->get(key_of(10 * t + n + 1)).value()));
+        EXPECT_TRUE(same(shared, store->get(key_of(0)).value()));
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(names().size(), 33u);
 }
 
 TEST_F(Hdf5StoreTest, AFullDiskIsToldAndLeavesNothing) {
