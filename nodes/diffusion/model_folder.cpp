@@ -50,12 +50,10 @@ Result<void> read_config(const fs::path& file, Result<Config> (*parse)(const nlo
   return {};
 }
 
-Result<WeightReader> open_weights(const fs::path& path, ModelOptions options) {
+Result<WeightMap> read_tensors(const fs::path& path) {
   auto file = Safetensors::open(path);
   if (!file) return tl::unexpected(file.error());
-  auto tensors = file->tensors();
-  if (!tensors) return tl::unexpected(tensors.error());
-  return WeightReader(std::move(*tensors), path.string(), options);
+  return file->tensors();
 }
 
 /// A weight that nothing asked for means that the file holds another model than the configuration says.
@@ -68,11 +66,12 @@ Result<void> check_none_left(const WeightReader& weights, const fs::path& path) 
 
 template <class Model, class Config>
 Result<std::shared_ptr<const Model>> load_part(const fs::path& path, const Config& config, ModelOptions options) {
-  auto weights = open_weights(path, options);
-  if (!weights) return tl::unexpected(weights.error());
-  auto model = Model::create(config, *weights);
+  auto tensors = read_tensors(path);
+  if (!tensors) return tl::unexpected(tensors.error());
+  WeightReader weights(std::move(*tensors), path.string(), options);
+  auto model = Model::create(config, weights);
   if (!model) return tl::unexpected(model.error());
-  if (auto ok = check_none_left(*weights, path); !ok) return tl::unexpected(ok.error());
+  if (auto ok = check_none_left(weights, path); !ok) return tl::unexpected(ok.error());
   return model;
 }
 
@@ -170,11 +169,8 @@ Result<std::shared_ptr<const UNet>> ModelFolder::unet(ModelOptions options) cons
   return load_part<UNet>(path_ / unet_file_, unet_, options);
 }
 
-Result<WeightMap> ModelFolder::unet_weights() const {
-  auto file = Safetensors::open(path_ / unet_file_);
-  if (!file) return tl::unexpected(file.error());
-  return file->tensors();
-}
+Result<WeightMap> ModelFolder::unet_weights() const { return read_tensors(path_ / unet_file_); }
+Result<WeightMap> ModelFolder::text_weights() const { return read_tensors(path_ / text_file_); }
 
 Result<at::Tensor> StableDiffusion::encode_texts(std::span<const std::string> texts) const {
   auto states = text->encode(tokenizer->encode_batch(texts));

@@ -44,8 +44,9 @@ class ModelFolder {
   Result<std::shared_ptr<const Vae>> vae(ModelOptions options = {}) const;
   Result<std::shared_ptr<const UNet>> unet(ModelOptions options = {}) const;
 
-  /// The UNet's weights as stored, views of the file.
+  /// Weights as stored, views of the file: what lora_fuse.h adds to.
   Result<WeightMap> unet_weights() const;
+  Result<WeightMap> text_weights() const;
 
  private:
   Result<void> read_configs();
