@@ -32,7 +32,8 @@ WeightReader WeightReader::blank() {
 }
 
 at::Tensor WeightReader::placeholder(at::IntArrayRef shape) const {
-  return at::zeros(shape, at::TensorOptions().device(options_.device).dtype(options_.dtype));
+  // One zero, seen as many: a blank reader of a large model takes no memory.
+  return at::zeros({}, at::TensorOptions().device(options_.device).dtype(options_.dtype)).expand(shape);
 }
 
 at::Tensor WeightReader::take(const std::string& name, at::IntArrayRef shape) { return take_any({name}, shape); }
