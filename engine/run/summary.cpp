@@ -89,6 +89,7 @@ std::string Summary::text() const {
 }
 
 std::string Summary::counts() const {
+  if (waves_ == 0) return "";  // it was stopped before anything began
   if (executed() == 0 && failed_ == 0 && stopped_ == 0 && batch_failures_.empty())
     return fmt::format("nothing to do: {} reused, {} up to date\n", plural(reused_, "task is", "tasks are"),
                        plural(kept_, "output is", "outputs are"));

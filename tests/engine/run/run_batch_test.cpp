@@ -1,0 +1,375 @@
+#include "run/run_batch.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <set>
+#include <sstream>
+
+#include "run_world.h"
+
+namespace atelier {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+TEST(RunBatch, RunsANightAndWritesItsOutputs) {
+  RunWorld world;
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 0) << result.summary;
+  EXPECT_EQ(result.succeeded, 3U);
+  EXPECT_EQ(world.outputs().size(), 3U * 3U + 1U);
+  EXPECT_EQ(world.output("anna/model/title.txt"), "anna/model/");
+  EXPECT_TRUE(world.output("anna/model/blend.txt").starts_with("photo of anna! + 0.5 learned "));
+  EXPECT_EQ(world.probe->runs("learn"), 4) << "three customers' and the one they share";
+}
+
+TEST(RunBatch, SaysOfASecondRunThatThereIsNothingToDo) {
+  RunWorld world;
+  world.run();
+  const int runs = world.probe->runs();
+  const auto again = world.run();
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_EQ(again.executed, 0U);
+  EXPECT_EQ(world.probe->runs(), runs);
+  EXPECT_EQ(again.summary,
+            "nothing to do: 17 tasks are reused, 7 outputs are up to date\n"
+            "took 0.0 s; record: /out/runs/20231114T221320Z-2\n");
+}
+
+TEST(RunBatch, RunsAfterAChangeOfAWeightOnlyWhatDependsOnIt) {
+  RunWorld world;
+  world.run();
+  const int learned = world.probe->runs("learn");
+  world.set("weight", 0.75);
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(world.probe->runs("learn"), learned);
+  EXPECT_THAT(world.recorder.names("task_finished"), ElementsAre("model/anna", "model/ben", "model/cleo"));
+  EXPECT_THAT(world.recorder.names("output_written"),
+              ElementsAre("output model/anna", "output model/ben", "output model/cleo"));
+  EXPECT_TRUE(world.output("ben/model/blend.txt").starts_with("photo of ben! + 0.75 learned "));
+}
+
+TEST(RunBatch, FailsWhatDependsOnAFailureAndNobodyElses) {
+  RunWorld world;
+  world.files.put("/studio/ben/one.txt", "this must fail");
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(world.recorder.names("task_failed"), ElementsAre("check/ben"));
+  EXPECT_THAT(world.recorder.names("task_skipped"),
+              ElementsAre("model/ben", "output model/ben", "output person/ben", "person/ben", "portrait/ben"));
+  for (const auto& skipped : world.recorder.all<TaskSkipped>()) EXPECT_EQ(skipped.reason, "check/ben failed");
+  EXPECT_EQ(world.outputs().size(), 2U * 3U + 1U);
+  EXPECT_EQ(result.summary,
+            "anna: succeeded after 0.0 s\n"
+            "ben: failed at check/ben: the text holds 'fail'\n"
+            "  log: /out/runs/20231114T221320Z-1/logs/check+ben.log\n"
+            "cleo: succeeded after 0.0 s\n"
+            "2 customers succeeded, 1 failed\n"
+            "tasks: 13 run, 0 reused, 2 of them shared by customers\n"
+            "outputs: 5 written, 0 up to date\n"
+            "took 0.0 s; record: /out/runs/20231114T221320Z-1\n");
+}
+
+TEST(RunBatch, WritesALogOfATaskThatFailed) {
+  RunWorld world;
+  world.files.put("/studio/ben/one.txt", "this must fail");
+  world.run();
+  const auto log = world.files.text("/out/runs/20231114T221320Z-1/logs/check+ben.log").value_or("");
+  EXPECT_THAT(log, ::testing::MatchesRegex("check/ben\non cpu with 1 thread, attempt 1\nkey [0-9a-f]+\n"
+                                           "kind = \"input\"\nneedle = \"fail\"\nthrows = false\n"
+                                           "failed: the text holds 'fail'\n"));
+}
+
+TEST(RunBatch, TakesWhatANodeThrowsForItsFailure) {
+  RunWorld world;
+  world.probe->on_run = [](std::string_view node, std::string_view text) {
+    if (node != "shout") return;
+    if (text == "photo of anna") throw Fault("a broken node");
+    if (text == "photo of ben") throw UserError("photos: too dark");
+    throw 7;
+  };
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 3);
+  std::map<std::string, std::string> kinds;
+  for (const auto& failed : world.recorder.all<TaskFailed>())
+    kinds[failed.task.name] = failed.kind + ": " + failed.message;
+  EXPECT_EQ(kinds, (std::map<std::string, std::string>{{"portrait/anna", "fault: a broken node"},
+                                                       {"portrait/ben", "input: photos: too dark"},
+                                                       {"portrait/cleo", "fault: an unknown exception"}}));
+}
+
+TEST(RunBatch, FailsACustomerWhoseInputIsMissing) {
+  RunWorld world;
+  world.batch.customers[0].inputs["photos"] = "/studio/nobody";
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 1);
+  const auto finished = world.recorder.all<CustomerFinished>();
+  const auto anna =
+      std::find_if(finished.begin(), finished.end(), [](const auto& one) { return one.customer == "anna"; });
+  ASSERT_NE(anna, finished.end());
+  EXPECT_EQ(anna->result, CustomerFinished::Result::failed);
+  EXPECT_EQ(anna->failed_task, "load/anna");
+  EXPECT_THAT(anna->why, ::testing::HasSubstr("/studio/nobody"));
+}
+
+TEST(RunBatch, TriesATransientFailureAgain) {
+  RunWorld world;
+  world.ticker = std::make_unique<FastTicker>(world.clock);
+  // Planning reads the file for its digest; the failure must wait for the node.
+  world.recorder.look_on = [&](const Event& event) {
+    if (const auto* started = event.as<TaskStarted>();
+        started && started->task.name == "load/ben" && started->attempt == 1)
+      world.files.fail_next("/studio/ben/one.txt", {ErrorKind::transient, "the disk was busy"});
+  };
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 0) << result.summary;
+  const auto retried = world.recorder.all<TaskRetried>();
+  ASSERT_EQ(retried.size(), 1U);
+  EXPECT_EQ(retried[0].message, "the disk was busy");
+  EXPECT_EQ(retried[0].delay_s, 1);
+}
+
+TEST(RunBatch, TellsThatATaskFinishedOnlyAfterItsRecordIsKept) {
+  RunWorld world;
+  int told = 0;
+  world.recorder.look_on = [&](const Event& event) {
+    const auto* finished = event.as<TaskFinished>();
+    if (!finished) return;
+    ++told;
+    EXPECT_TRUE(world.ledger.find(finished->key)) << finished->task.name;
+    const bool recipe = finished->task.name.starts_with("model");
+    EXPECT_EQ(world.store.has(finished->key), !recipe) << finished->task.name;
+  };
+  world.run();
+  EXPECT_EQ(told, 17);
+}
+
+TEST(RunBatch, GivesEqualOutputsOnOneAndTwoDevicesAndInAnyOrderOfCustomers) {
+  RunWorld one, two;
+  two.options.devices = {{false, 0}, {false, 1}};
+  std::reverse(two.batch.customers.begin(), two.batch.customers.end());
+  ASSERT_EQ(one.run().exit_code, 0);
+  ASSERT_EQ(two.run().exit_code, 0);
+  EXPECT_EQ(one.outputs(), two.outputs());
+}
+
+TEST(RunBatch, RunsTwoTrainingsAtOnceOnTwoDevices) {
+  RunWorld world;
+  world.options.devices = {{false, 0}, {false, 1}};
+  std::mutex mutex;
+  std::condition_variable wake;
+  int inside = 0;
+  world.probe->on_learn_step = [&](std::int64_t step) {  // each of the first two waits for the other
+    if (step != 0) return;
+    std::unique_lock hold(mutex);
+    ++inside;
+    wake.notify_all();
+    wake.wait(hold, [&] { return inside >= 2; });
+  };
+  EXPECT_EQ(world.run().exit_code, 0);
+  std::set<std::string> devices;
+  for (const auto& started : world.recorder.all<TaskStarted>())
+    if (started.node == "learn") devices.insert(started.device);
+  EXPECT_THAT(devices, ElementsAre("cpu:0", "cpu:1"));
+}
+
+TEST(RunBatch, DropsContentThatIsKeptWhileNeededWhenItsLastReaderIsDone) {
+  RunWorld world;
+  world.run();
+  // load of three customers and style_load are dropped; check, portrait, person of three and look are kept.
+  EXPECT_EQ(world.store.size(), 3U * 3U + 1U);
+}
+
+TEST(RunBatch, KeepsContentForTheNextRunWhereItsReaderFailed) {
+  RunWorld world;
+  world.files.put("/studio/ben/one.txt", "this must fail");
+  world.run();
+  const int reads = world.probe->runs("read");
+  world.run();
+  EXPECT_EQ(world.probe->runs("read"), reads) << "what was loaded for ben was not loaded again";
+}
+
+TEST(RunBatch, MakesLostContentAgainInAnotherWave) {
+  RunWorld world;
+  world.run();
+  world.set("weight", 0.75);
+  // Planning sees the content, the task does not: it was damaged and is now in quarantine.
+  const Digest lost = [&] {
+    for (const auto& finished : world.recorder.all<TaskFinished>())
+      if (finished.task.name == "person/ben") return finished.key;
+    return Digest{};
+  }();
+  world.recorder.look_on = [&](const Event& event) {
+    const auto* started = event.as<TaskStarted>();
+    if (started && started->task.wave == 1 && started->task.name == "output model/ben") world.store.drop(lost);
+  };
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 0) << result.summary;
+  EXPECT_EQ(world.recorder.all<WaveStarted>().size(), 2U);
+  EXPECT_THAT(world.recorder.names("task_input_lost"), ElementsAre("output model/ben"));
+  EXPECT_TRUE(world.output("ben/model/blend.txt").starts_with("photo of ben! + 0.75 learned "));
+}
+
+TEST(RunBatch, GivesUpAfterThreeWaves) {
+  RunWorld world;
+  world.recorder.look_on = [&](const Event& event) {
+    const auto* started = event.as<TaskStarted>();
+    if (!started || started->task.name != "output person/ben") return;
+    for (const auto& finished : world.recorder.all<TaskFinished>())
+      if (finished.task.name == "person/ben") world.store.drop(finished.key);
+  };
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 1) << result.summary;
+  EXPECT_EQ(world.recorder.all<WaveStarted>().size(), 3U);
+  for (const auto& failed : world.recorder.all<TaskFailed>())
+    EXPECT_EQ(failed.message,
+              "the content of person/ben is missing or damaged; it was lost in 3 waves, the cache's "
+              "disk may be failing");
+  EXPECT_THAT(world.recorder.names("task_failed"), ::testing::Contains("output person/ben"));
+}
+
+TEST(RunBatch, StopsWithTheSignalsCodeAndGoesOnAtTheLastCheckpoint) {
+  RunWorld undisturbed;
+  undisturbed.run();
+
+  RunWorld world;
+  std::atomic<int> steps{0};
+  world.probe->on_learn_step = [&](std::int64_t step) {
+    ++steps;
+    if (step == 2 && steps == 3) world.stop->request(15);
+  };
+  const auto stopped = world.run();
+  EXPECT_EQ(stopped.exit_code, 143);
+  EXPECT_EQ(steps, 3) << "steps 0, 1 and 2 of one training";
+  EXPECT_EQ(world.store.checkpoints(), 1U);
+  const auto finished_before = world.recorder.names("task_finished");
+
+  const auto resumed = world.run();
+  EXPECT_EQ(resumed.exit_code, 0);
+  EXPECT_EQ(steps, 4 + 3 * 4) << "no step was made twice";
+  EXPECT_EQ(world.store.checkpoints(), 0U);
+  for (const auto& name : world.recorder.names("task_finished"))
+    EXPECT_EQ(std::count(finished_before.begin(), finished_before.end(), name), 0) << name << " ran twice";
+  EXPECT_EQ(world.outputs(), undisturbed.outputs());
+}
+
+TEST(RunBatch, SaysThatItWasStopped) {
+  RunWorld world;
+  world.before_run = [](StopToken& stop) { stop.request(2); };
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 130);
+  EXPECT_EQ(result.executed, 0U);
+  EXPECT_EQ(result.summary,
+            "stopped; the same command goes on from here\n"
+            "took 0.0 s; record: /out/runs/20231114T221320Z-1\n");
+}
+
+TEST(RunBatch, AbandonsTasksThatDoNotHeedAStop) {
+  RunWorld world;
+  world.ticker = std::make_unique<FastTicker>(world.clock);
+  world.probe->on_run = [&](std::string_view node, std::string_view) {
+    if (node != "shout") return;
+    world.stop->request(2);
+    world.abandoned.acquire();  // deaf until the run gives up
+    world.abandoned.release();
+  };
+  EXPECT_EQ(world.run().exit_code, 130);
+  EXPECT_EQ(world.abandoned_code, 130);
+}
+
+TEST(RunBatch, StopsItselfWhenTheCacheCannotBeWritten) {
+  RunWorld world;
+  world.store.fail_puts(1, "/cache: no space left on device");
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 4);
+  EXPECT_THAT(result.summary, ::testing::HasSubstr("the run stopped itself: /cache: no space left on device; "
+                                                   "the same command goes on from here\n"));
+  EXPECT_THAT(world.recorder.all<TaskFailed>(), IsEmpty());
+  EXPECT_EQ(world.run().exit_code, 0);
+}
+
+TEST(RunBatch, StopsItselfAfterTooManyFailures) {
+  RunWorld world;
+  world.options.most_failed_customers = 1;
+  world.options.window = 1;
+  world.files.put("/studio/anna/one.txt", "this must fail");
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 4);
+  EXPECT_THAT(result.summary, ::testing::HasSubstr("the run stopped itself: 1 customers failed; "));
+}
+
+TEST(RunBatch, RefusesASecondRunIntoOneOutFolder) {
+  RunWorld world;
+  const auto lock = world.files.try_lock("/out/runs/lock");
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.summary, "/out: another run is writing there; wait for it, or give this one another --out\n");
+}
+
+TEST(RunBatch, RunsOnlyTheCustomersItIsAskedFor) {
+  RunWorld world;
+  world.options.only = {"ben"};
+  EXPECT_EQ(world.run().exit_code, 0);
+  EXPECT_EQ(world.output("anna/person.txt"), "(none)");
+  EXPECT_NE(world.output("ben/person.txt"), "(none)");
+  world.options.only = {"nobody"};
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.summary, ::testing::HasSubstr("nobody"));
+}
+
+TEST(RunBatch, ComputesAKeyOnceWhenTwoRunsShareACache) {
+  RunWorld one, two;
+  // Both look at the same cache; each has its own out folder.
+  two.options.out = "/other";
+  const auto run = [](RunWorld& world, MemoryStore& store, MemoryLedger& ledger) {
+    StopToken stop;
+    FastTicker ticker(world.clock);
+    return run_batch(world.options, world.batch,
+                     {world.registry, store, ledger, world.files, world.clock, ticker, stop, {&world.recorder}, {}});
+  };
+  RunResult first, second;
+  std::thread other([&] { second = run(two, one.store, one.ledger); });
+  first = run(one, one.store, one.ledger);
+  other.join();
+  EXPECT_EQ(first.exit_code, 0) << first.summary;
+  EXPECT_EQ(second.exit_code, 0) << second.summary;
+  std::map<Digest, int> finished;
+  for (const auto* world : {&one, &two})
+    for (const auto& event : world->recorder.all<TaskFinished>()) ++finished[event.key];
+  EXPECT_EQ(one.probe->runs("learn") + two.probe->runs("learn"), 4);
+}
+
+TEST(RunBatch, KeepsItsEventsInTheRunsFolder) {
+  RunWorld world;
+  const auto result = world.run();
+  const auto text = world.files.text(result.folder / "events.jsonl").value_or("");
+  std::istringstream lines(text);
+  std::size_t count = 0;
+  for (std::string line; std::getline(lines, line); ++count)
+    EXPECT_EQ(nlohmann::json::parse(line).at("event"), name_of(world.recorder.events.at(count)));
+  EXPECT_EQ(count, world.recorder.events.size());
+  EXPECT_EQ(name_of(world.recorder.events.front()), "run_started");
+  EXPECT_EQ(name_of(world.recorder.events.back()), "run_finished");
+}
+
+TEST(RunBatch, TellsTheWarningsOfAResultAgainWhenItIsReused) {
+  RunWorld world;
+  world.files.put("/studio/style/one.txt", "ab");  // "the text is short"
+  world.run();
+  ASSERT_EQ(world.recorder.all<TaskWarning>().size(), 1U);
+  world.run();
+  const auto again = world.recorder.all<TaskWarning>();
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_TRUE(again[0].reused);
+  EXPECT_EQ(again[0].task.name, "look");
+  EXPECT_EQ(again[0].text, "the text is short");
+}
+
+}  // namespace
+}  // namespace atelier
