@@ -1,0 +1,37 @@
+#include "run/retry.h"
+
+#include <gtest/gtest.h>
+
+namespace atelier {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST(Retry, WaitsLongerAfterEachTransientFailureAndThenGivesUp) {
+  EXPECT_EQ(retry_after(ErrorKind::transient, 1, 3)->delay, milliseconds(1000));
+  EXPECT_EQ(retry_after(ErrorKind::transient, 2, 3)->delay, milliseconds(4000));
+  EXPECT_EQ(retry_after(ErrorKind::transient, 3, 3)->delay, milliseconds(16000));
+  EXPECT_FALSE(retry_after(ErrorKind::transient, 4, 3));
+  EXPECT_FALSE(retry_after(ErrorKind::transient, 1, 0));
+}
+
+TEST(Retry, TriesWhatRanOutOfMemoryOnceMoreAlone) {
+  ASSERT_TRUE(retry_after(ErrorKind::out_of_memory, 1, 3));
+  EXPECT_TRUE(retry_after(ErrorKind::out_of_memory, 1, 3)->alone);
+  EXPECT_FALSE(retry_after(ErrorKind::out_of_memory, 2, 3));
+}
+
+TEST(Retry, LeavesEveryOtherFailureAsItIs) {
+  for (const auto kind : {ErrorKind::input, ErrorKind::stopped, ErrorKind::input_lost, ErrorKind::fault})
+    EXPECT_FALSE(retry_after(kind, 1, 3));
+}
+
+TEST(Retry, LooksForAKeyThatIsHeldElsewhereMoreAndMoreSeldom) {
+  EXPECT_EQ(claim_delay(1), milliseconds(50));
+  EXPECT_EQ(claim_delay(2), milliseconds(100));
+  EXPECT_EQ(claim_delay(7), milliseconds(2000));
+  EXPECT_EQ(claim_delay(60000), milliseconds(2000));
+}
+
+}  // namespace
+}  // namespace atelier
