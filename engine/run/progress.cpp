@@ -73,7 +73,7 @@ void Progress::see(const TaskWarning& e) {
 
 void Progress::see(const TaskFinished& e) {
   end(e.task);
-  tell(fmt::format("{}: done in {}", e.task.name, show_duration(e.seconds)));
+  if (!style_.terminal) tell(fmt::format("{}: done in {}", e.task.name, show_duration(e.seconds)));
 }
 
 void Progress::see(const TaskReused& e) {
@@ -82,7 +82,7 @@ void Progress::see(const TaskReused& e) {
 
 void Progress::see(const OutputWritten& e) {
   end(e.task);
-  tell(fmt::format("{}: written to {}", e.task.name, e.path));
+  if (!style_.terminal) tell(fmt::format("{}: written to {}", e.task.name, e.path));
 }
 
 void Progress::see(const TaskRetried& e) {
@@ -116,7 +116,10 @@ void Progress::see(const StopRequested& e) {
        yellow);
 }
 
-void Progress::see(const RunFinished&) { clear(); }
+void Progress::see(const RunFinished&) {
+  clear();
+  changed_ = false;  // the last word is the summary's
+}
 
 void Progress::see(const TaskStarted& started) {
   running_[started.task.id] = {

@@ -47,9 +47,9 @@ TEST(Progress, DrawsOneLineAnewOnATerminal) {
                 erase + "0/2 customers, 0/4 tasks, person/anna step 20/40 loss 0.1235, about 30.0 s left" +  //
                 erase + "person/anna: warning: the photos are dark\n" + erase +
                 "0/2 customers, 0/4 tasks, person/anna step 20/40 loss 0.1235, about 30.0 s left" +  //
-                erase + "person/anna: done in 20.0 s\n" + erase + "0/2 customers, 1/4 tasks, about 10.0 s left" +
-                erase + "load/ben: failed: no image\n" + erase + "0/2 customers, 2/4 tasks, about 10.0 s left" + erase +
-                "anna: finished\n" + erase + "1/2 customers, 2/4 tasks, about 10.0 s left" + erase);
+                erase + "0/2 customers, 1/4 tasks, about 10.0 s left" + erase + "load/ben: failed: no image\n" + erase +
+                "0/2 customers, 2/4 tasks, about 10.0 s left" + erase + "anna: finished\n" + erase +
+                "1/2 customers, 2/4 tasks, about 10.0 s left" + erase);
 }
 
 TEST(Progress, ColoursOnlyWhereItMay) {
