@@ -30,7 +30,8 @@ class Run {
         event_log_(std::move(event_log)),
         events_(seams.clock, observers()),
         digest_(remembered_digests(seams.files, seams.ledger, seams.clock)),
-        devices_(make_devices(options.devices, options.machine)) {
+        devices_(make_devices(options.devices, options.machine)),
+        lease_(seams.hold) {
     history_.started = seams.clock.now();
   }
 
@@ -91,7 +92,7 @@ class Run {
   // Whether another wave is needed.
   bool run_wave(const Plan& plan, int number) {
     Wave wave({plan, batch_, seams_.registry, seams_.store, seams_.ledger, seams_.files, seams_.clock, digest_,
-               options_.out, folder_, events_, seams_.stop, devices_, history_},
+               options_.out, folder_, events_, seams_.stop, devices_, lease_, history_},
               {.capacity = capacity(),
                .window = options_.window,
                .retries = options_.retries,
@@ -136,6 +137,7 @@ class Run {
       if (wave_) wave_->beat();
     }
     check_disk();
+    if (const auto held = lease_.flush(); !held) seams_.stop.halt(held.error().message);
     events_.beat();
     check_grace();
   }
@@ -202,6 +204,7 @@ class Run {
   EventBus events_;
   FileDigest digest_;
   RunDevices devices_;
+  KeyLease lease_;
   RunHistory history_;
   std::size_t selected_ = 0;  // customers
   std::mutex mutex_;          // for wave_, which a beat may use

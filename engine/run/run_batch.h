@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,9 @@ struct RunSeams {  // all must outlive the run
   // Called from the ticker's thread when tasks do not heed a stop: on the second signal, or when the grace is over. The
   // event log is written up to here. The command line ends the process with the code; nothing that finished is lost.
   std::function<void(int exit_code)> abandon{};
+  // Told the keys that the run uses, as they become known, so that a collection of garbage leaves them alone. May be
+  // empty.
+  std::function<Expected<void>(std::span<const Digest>)> hold{};
 };
 
 enum class ExitCode {

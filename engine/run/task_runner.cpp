@@ -70,6 +70,7 @@ TaskResult TaskRunner::run_step(Running& running) const {
   const TaskId id = running.task.id;
   const auto resolution = resolve(around_.plan, around_.batch, around_.out, id, around_.table.records(), seams_);
   running.key = resolution.key;
+  around_.lease.add(resolution.key);
   if (resolution.action == Action::reuse) return reused(running, resolution.record, resolution.reason);
   if (!resolution.missing.empty()) {
     const auto lost = display_name(around_.plan, around_.batch, resolution.missing.front());

@@ -4,6 +4,7 @@
 #include "plan/planner.h"
 #include "run/devices.h"
 #include "run/executor.h"
+#include "run/key_lease.h"
 #include "run/output_writer.h"
 #include "run/task_context.h"
 #include "run/task_inputs.h"
@@ -28,6 +29,7 @@ class TaskRunner {
     StopToken& stop;
     const TaskTable& table;
     const RunDevices& devices;
+    KeyLease& lease;
     std::function<double(TaskId)> guess_s;  // how long a task may take
   };
   explicit TaskRunner(const Surroundings& around);

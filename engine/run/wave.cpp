@@ -11,11 +11,10 @@ using State = TaskResult::State;
 
 TaskRunner::Surroundings task_surroundings(const Wave::Surroundings& around, const TaskTable& table,
                                            const Scheduler& scheduler) {
-  return {around.plan,   around.batch,   around.registry,
-          around.store,  around.ledger,  around.files,
-          around.clock,  around.digest,  around.out,
-          around.folder, around.events,  around.stop,
-          table,         around.devices, [&scheduler](TaskId id) { return scheduler.own_s(id); }};
+  return {around.plan,   around.batch,   around.registry, around.store,
+          around.ledger, around.files,   around.clock,    around.digest,
+          around.out,    around.folder,  around.events,   around.stop,
+          table,         around.devices, around.lease,    [&scheduler](TaskId id) { return scheduler.own_s(id); }};
 }
 
 std::uint64_t size_of(const Plan& plan, const TaskSource& source) {
@@ -83,6 +82,9 @@ std::vector<SchedulerTask> Wave::scheduler_tasks() const {
 }
 
 void Wave::run() {
+  for (const Task& task : around_.plan.tasks)
+    if (task.key) around_.lease.add(*task.key);
+  if (const auto held = around_.lease.flush(); !held) return around_.stop.halt(held.error().message);
   tell_start();
   for (const Task& task : around_.plan.tasks)
     if (settled_[index_of(task.id)]) settle(task.id);

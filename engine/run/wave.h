@@ -39,6 +39,7 @@ class Wave final : private FlowTasks {
     EventBus& events;
     StopToken& stop;
     const RunDevices& devices;
+    KeyLease& lease;
     RunHistory& history;
   };
   Wave(const Surroundings& around, const WaveOptions& options);

@@ -38,28 +38,34 @@ std::vector<std::string> Recorder::names(std::string_view event_name) const {
   return names;
 }
 
-RunWorld::RunWorld() : registry(make_test_registry(files, probe)) {
-  files.put("/studio/portrait.yaml", portrait_pipeline);
-  auto pipeline = load_pipeline(files, "/studio/portrait.yaml", registry);
+Batch make_night(Files& files, const NodeRegistry& registry, const std::filesystem::path& studio) {
+  const auto put = [&](const std::filesystem::path& path, const std::string& text) {
+    if (!files.make_folders(path.parent_path()) || !write_file(files, path, std::string_view(text)))
+      throw std::runtime_error("no studio can be made");
+  };
+  put(studio / "portrait.yaml", portrait_pipeline);
+  auto pipeline = load_pipeline(files, studio / "portrait.yaml", registry);
   if (!pipeline) throw std::invalid_argument(pipeline.error().front().text());
+  Batch batch;
   batch.pipeline = std::move(*pipeline);
-  batch.file = "/studio/night.yaml";
+  batch.file = studio / "night.yaml";
   batch.name = "night";
-  batch.inputs["style"] = "/studio/style";
-  files.put("/studio/style/one.txt", "a style of its own");
-  for (const auto* id : {"anna", "ben", "cleo"}) add_customer(id, std::string("photo of ") + id);
+  batch.inputs["style"] = studio / "style";
+  put(studio / "style/one.txt", "a style of its own");
+  for (const std::string id : {"anna", "ben", "cleo"}) {
+    Customer customer;
+    customer.id = id;
+    customer.inputs["photos"] = studio / id;
+    put(studio / id / "one.txt", "photo of " + id);
+    batch.customers.push_back(std::move(customer));
+  }
+  return batch;
+}
 
+RunWorld::RunWorld() : registry(make_test_registry(files, probe)), batch(make_night(files, registry, "/studio")) {
   options.out = "/out";
   options.machine.cores = 2;
   options.devices = {{false, 0}};
-}
-
-void RunWorld::add_customer(const std::string& id, const std::string& text) {
-  Customer customer;
-  customer.id = id;
-  customer.inputs["photos"] = "/studio/" + id;
-  files.put("/studio/" + id + "/one.txt", text);
-  batch.customers.push_back(std::move(customer));
 }
 
 RunResult RunWorld::run() {

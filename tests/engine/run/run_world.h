@@ -41,11 +41,13 @@ class Recorder final : public Observer {
   std::function<void(const Event&)> look_on;
 };
 
+// A batch of the pipeline above with customers anna, ben and cleo; its files are put into `studio`.
+Batch make_night(Files& files, const NodeRegistry& registry, const std::filesystem::path& studio);
+
 class RunWorld {
  public:
   RunWorld();  // with customers anna, ben and cleo
 
-  void add_customer(const std::string& id, const std::string& text);
   void set(const std::string& param, Value value) { batch.set.insert_or_assign(param, std::move(value)); }
   RunResult run();  // `recorder` holds the events of this run alone
   std::string output(const std::string& path) const { return files.text(options.out / path).value_or("(none)"); }
