@@ -13,13 +13,13 @@ struct Ellipse {
 
 // In units of the distance from eyes to mouth. Chin at 1.7, hairline at -1, crown at -1.8 (Farkas, "Anthropometry of
 // the head and face", 1994), hair above it; widths with ears and hair.
-constexpr Ellipse face_ellipse{0.45, 1.12, 1.3};
+constexpr Ellipse face_ellipse{0.45, 1.05, 1.25};
 constexpr Ellipse head_ellipse{-0.15, 1.85, 2.15};
 constexpr Ellipse wide_head{-0.2, 2.5, 2.7};
-constexpr double neck_half_width = 0.95, neck_from = 0.8, neck_to = 2.45;
+constexpr double neck_half_width = 0.85, neck_from = 0.8, neck_to = 2.2;
 constexpr double shoulders_from = 1.6, shoulders_slope = 1.5, shoulders_half_width = 1.6;
 // The landmarks of a turned face lie before the middle of its head.
-constexpr double head_behind_nose = 0.6;
+constexpr double head_behind_nose = 0.6, face_behind_nose = 0.35;
 
 double outside(const Ellipse& e, FaceFrame::Place p, double shift) {  // signed distance, roughly, in units
   const double x = (p.across - shift) / e.half_width, y = (p.down - e.down) / e.half_height;
@@ -65,7 +65,8 @@ FaceFrame::Place FaceFrame::at(double x, double y) const {
 
 cv::Mat face_shape(cv::Size size, const Face& face, double feather_px) {
   const FaceFrame frame(face);
-  return drawn(size, frame, feather_px, [](FaceFrame::Place p) { return outside(face_ellipse, p, 0); });
+  const double shift = -face_behind_nose * frame.turned();
+  return drawn(size, frame, feather_px, [shift](FaceFrame::Place p) { return outside(face_ellipse, p, shift); });
 }
 
 cv::Mat head_shape(cv::Size size, const Face& face, double feather_px) {
