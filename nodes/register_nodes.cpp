@@ -20,6 +20,9 @@
 #include "image/align.h"
 #include "image/load.h"
 #include "image/resize.h"
+#include "portrait/caption.h"
+#include "portrait/segment.h"
+#include "portrait/split_captions.h"
 #endif
 
 namespace atelier {
@@ -41,10 +44,20 @@ void add_types(NodeRegistry& registry, const Resources& resources) {
 }
 
 #ifdef ATELIER_WITH_VISION
+WordRules read_word_rules(const Resources& resources) {
+  const auto path = resources.pipelines / "captions" / "portrait-words.yaml";
+  const auto text = read_text(resources.files, path);
+  if (!text) throw Fault("the caption rules that ship with atelier cannot be read: " + text.error().message);
+  return WordRules::parse(*text, path.string());
+}
+
 void add_vision_nodes(NodeRegistry& registry, const Resources& resources) {
   registry.add(make_load(resources.files));
   registry.add(make_align(resources.files, resources.models));
   registry.add(make_resize());
+  registry.add(make_segment(resources.files, resources.models));
+  registry.add(make_caption());
+  registry.add(make_split_captions(read_word_rules(resources)));
 }
 #else
 void add_vision_nodes(NodeRegistry&, const Resources&) {}
