@@ -36,7 +36,7 @@ struct Lora {
   std::map<std::string, LoraLayer> layers;
 };
 
-inline constexpr std::string_view text_encoder_prefix = "text_encoder.";
+inline constexpr std::string_view kTextEncoderPrefix = "text_encoder.";
 
 /// A layer that a training adapts: its module path and the shape of its weight, [out, in] or [out, in, kh, kw].
 struct LoraTarget {

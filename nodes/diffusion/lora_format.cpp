@@ -152,7 +152,7 @@ Result<Lora> lora_of_file(const LoraFile& file, const nlohmann::json* adapter_co
   if (!alpha) return tl::unexpected(alpha.error());
   Lora lora;
   for (const auto& [name, parts] : found->layers) {
-    auto layer = make_layer(parts, name.starts_with(text_encoder_prefix) ? alpha->text_encoder : alpha->unet);
+    auto layer = make_layer(parts, name.starts_with(kTextEncoderPrefix) ? alpha->text_encoder : alpha->unet);
     if (!layer) return tl::unexpected(layer.error());
     lora.layers[name] = *std::move(layer);
   }

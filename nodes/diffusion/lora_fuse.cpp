@@ -9,9 +9,9 @@ namespace {
 
 /// The name of the weight in the model of `part`; empty for a layer of another model.
 std::optional<std::string> weight_name(const std::string& layer, LoraPart part) {
-  const bool is_text = layer.starts_with(text_encoder_prefix);
+  const bool is_text = layer.starts_with(kTextEncoderPrefix);
   if (is_text != (part == LoraPart::text_encoder)) return std::nullopt;
-  return (is_text ? layer.substr(text_encoder_prefix.size()) : layer) + ".weight";
+  return (is_text ? layer.substr(kTextEncoderPrefix.size()) : layer) + ".weight";
 }
 
 }  // namespace

@@ -11,12 +11,12 @@
 namespace atelier::diffusion {
 namespace {
 
-constexpr std::string_view unet_prefix = "lora_unet_";
-constexpr std::string_view text_prefix = "lora_te_";
+constexpr std::string_view kUnetPrefix = "lora_unet_";
+constexpr std::string_view kTextPrefix = "lora_te_";
 
 /// Words of diffusers' and transformers' module paths that contain an underscore; all others are what stands between
 /// two underscores.
-constexpr std::array compound_words = {
+constexpr std::array kCompoundWords = {
     "down_blocks", "up_blocks", "mid_block", "transformer_blocks", "proj_in",        "proj_out",      "to_q",
     "to_k",        "to_v",      "to_out",    "time_emb_proj",      "time_embedding", "add_embedding", "linear_1",
     "linear_2",    "conv_in",   "conv_out",  "conv_shortcut",      "text_model",     "self_attn",     "q_proj",
@@ -25,7 +25,7 @@ constexpr std::array compound_words = {
 /// How long the word at the start of `rest` is.
 size_t word_length(std::string_view rest) {
   size_t longest = 0;
-  for (const std::string_view word : compound_words)
+  for (const std::string_view word : kCompoundWords)
     if (rest.starts_with(word) && (rest.size() == word.size() || rest[word.size()] == '_'))
       longest = std::max(longest, word.size());
   return longest > 0 ? longest : std::min(rest.find('_'), rest.size());
@@ -51,9 +51,9 @@ struct Suffix {
   LoraFactor factor;
 };
 
-constexpr std::array kohya_suffixes = {Suffix{".lora_down.weight", LoraFactor::down},
+constexpr std::array kKohyaSuffixes = {Suffix{".lora_down.weight", LoraFactor::down},
                                        Suffix{".lora_up.weight", LoraFactor::up}, Suffix{".alpha", LoraFactor::alpha}};
-constexpr std::array path_suffixes = {Suffix{".lora_A.weight", LoraFactor::down},
+constexpr std::array kPathSuffixes = {Suffix{".lora_A.weight", LoraFactor::down},
                                       Suffix{".lora_B.weight", LoraFactor::up},
                                       Suffix{".lora.down.weight", LoraFactor::down},
                                       Suffix{".lora.up.weight", LoraFactor::up}, Suffix{".alpha", LoraFactor::alpha}};
@@ -71,23 +71,23 @@ struct Prefix {
   bool text_encoder;
 };
 
-constexpr std::array path_prefixes = {
+constexpr std::array kPathPrefixes = {
     Prefix{"base_model.model.unet.", LoraNaming::peft, false}, Prefix{"base_model.model.", LoraNaming::peft, false},
     Prefix{"unet.", LoraNaming::diffusers, false}, Prefix{"text_encoder.", LoraNaming::diffusers, true}};
 
 }  // namespace
 
 std::string kohya_key(std::string_view layer) {
-  const bool is_text = layer.starts_with(text_encoder_prefix);
-  std::string key{is_text ? layer.substr(text_encoder_prefix.size()) : layer};
+  const bool is_text = layer.starts_with(kTextEncoderPrefix);
+  std::string key{is_text ? layer.substr(kTextEncoderPrefix.size()) : layer};
   std::ranges::replace(key, '.', '_');
-  return std::string(is_text ? text_prefix : unet_prefix) + key;
+  return std::string(is_text ? kTextPrefix : kUnetPrefix) + key;
 }
 
 Result<std::string> layer_of_kohya_key(std::string_view key) {
-  if (key.starts_with(text_prefix)) return std::string(text_encoder_prefix) + dotted(key.substr(text_prefix.size()));
-  if (!key.starts_with(unet_prefix)) return fail(fmt::format("LoRA key '{}' is in no naming that is known", key));
-  const std::string_view path = key.substr(unet_prefix.size());
+  if (key.starts_with(kTextPrefix)) return std::string(kTextEncoderPrefix) + dotted(key.substr(kTextPrefix.size()));
+  if (!key.starts_with(kUnetPrefix)) return fail(fmt::format("LoRA key '{}' is in no naming that is known", key));
+  const std::string_view path = key.substr(kUnetPrefix.size());
   if (numbered_as_sdxl(path))
     return fail(fmt::format("LoRA key '{}' is in the numbering of SDXL, whose LoRAs are not supported yet", key));
   return dotted(path);
@@ -95,17 +95,17 @@ Result<std::string> layer_of_kohya_key(std::string_view key) {
 
 Result<LoraKey> parse_lora_key(const std::string& key) {
   if (key.starts_with("lora_")) {
-    const auto parts = split(key, kohya_suffixes);
+    const auto parts = split(key, kKohyaSuffixes);
     if (!parts) return fail(fmt::format("LoRA key '{}' is in no naming that is known", key));
     auto layer = layer_of_kohya_key(parts->first);
     if (!layer) return tl::unexpected(layer.error());
     return LoraKey{LoraNaming::kohya, parts->second, *std::move(layer)};
   }
-  for (const Prefix& prefix : path_prefixes) {
-    const auto parts = split(key, path_suffixes);
+  for (const Prefix& prefix : kPathPrefixes) {
+    const auto parts = split(key, kPathSuffixes);
     if (!parts || !key.starts_with(prefix.text)) continue;
     const std::string path{parts->first.substr(prefix.text.size())};
-    return LoraKey{prefix.naming, parts->second, (prefix.text_encoder ? std::string(text_encoder_prefix) : "") + path};
+    return LoraKey{prefix.naming, parts->second, (prefix.text_encoder ? std::string(kTextEncoderPrefix) : "") + path};
   }
   return fail(fmt::format("LoRA key '{}' is in no naming that is known", key));
 }

@@ -11,7 +11,7 @@
 namespace atelier::diffusion {
 namespace {
 
-constexpr double clip_epsilon = 1e-6;  // of torch.nn.utils.clip_grad_norm_
+constexpr double kClipEpsilon = 1e-6;  // of torch.nn.utils.clip_grad_norm_
 
 /// A parameter with everything that belongs to it in a state.
 struct Parameter {
@@ -34,7 +34,7 @@ at::Tensor gradient_norms(const std::vector<at::Tensor>& gradients) {
 }
 
 void clip(std::vector<at::Tensor>& gradients, const at::Tensor& norms, double max_norm) {
-  const at::Tensor factors = (max_norm / (norms + clip_epsilon)).clamp_max(1.0);
+  const at::Tensor factors = (max_norm / (norms + kClipEpsilon)).clamp_max(1.0);
   for (at::Tensor& gradient : gradients) gradient.mul_(per_tenant(factors, gradient));
 }
 

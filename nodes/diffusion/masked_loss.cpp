@@ -8,7 +8,7 @@ at::Tensor masked_loss(const at::Tensor& prediction, const at::Tensor& target, c
   const auto channels = static_cast<double>(prediction.size(1));
   const auto pixels = static_cast<double>(prediction.size(2) * prediction.size(3));
   if (normalize == LossNormalize::none) return summed / (channels * pixels);
-  return summed / (mask.sum({1, 2, 3}).clamp_min(least_mask_share * pixels) * channels);
+  return summed / (mask.sum({1, 2, 3}).clamp_min(kLeastMaskShare * pixels) * channels);
 }
 
 at::Tensor mask_on_grid(const at::Tensor& mask, int64_t height, int64_t width) {

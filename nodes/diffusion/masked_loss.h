@@ -12,7 +12,7 @@ enum class LossNormalize {
 
 /// Under this share of the picture a mask gets no further weight from LossNormalize::mask: sum(m) counts as at least
 /// this share of H * W, so that a handful of pixels cannot outweigh whole pictures, and an empty mask gives zero.
-inline constexpr double least_mask_share = 0.01;
+inline constexpr double kLeastMaskShare = 0.01;
 
 /// The loss of each sample, [N]. The gradient with respect to the prediction is exactly zero where the mask is zero.
 /// @param prediction, target  [N, C, H, W]

@@ -10,7 +10,7 @@ namespace atelier::diffusion {
 namespace {
 
 /// alpha_bar of Nichol & Dhariwal 2021; a beta is kept under this so that no step destroys everything.
-constexpr double greatest_cosine_beta = 0.999;
+constexpr double kGreatestCosineBeta = 0.999;
 
 at::Tensor cosine_betas(int64_t count) {
   const auto alpha_bar = [](double time) {
@@ -20,7 +20,7 @@ at::Tensor cosine_betas(int64_t count) {
   std::vector<float> betas;
   for (int64_t i = 0; i < count; ++i) {
     const double ratio = alpha_bar(static_cast<double>(i + 1) / steps) / alpha_bar(static_cast<double>(i) / steps);
-    betas.push_back(static_cast<float>(std::min(1 - ratio, greatest_cosine_beta)));
+    betas.push_back(static_cast<float>(std::min(1 - ratio, kGreatestCosineBeta)));
   }
   return at::tensor(betas, at::kFloat);
 }

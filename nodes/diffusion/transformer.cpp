@@ -5,9 +5,9 @@
 namespace atelier::diffusion {
 namespace {
 
-constexpr double transformer_norm_eps = 1e-6;  // of the GroupNorm before the projection, fixed in diffusers
-constexpr double layer_norm_eps = 1e-5;
-constexpr int64_t feed_forward_factor = 4;
+constexpr double kTransformerNormEps = 1e-6;  // of the GroupNorm before the projection, fixed in diffusers
+constexpr double kLayerNormEps = 1e-5;
+constexpr int64_t kFeedForwardFactor = 4;
 
 /// GEGLU (Shazeer 2020): the second half gates the first.
 at::Tensor geglu(const at::Tensor& x) {
@@ -50,7 +50,7 @@ class TransformerTaker {
 
   SpatialTransformer transformer(const std::string& name) {
     SpatialTransformer block;
-    block.norm = take_group_norm(weights_, name + ".norm", spec_.channels, {spec_.norm_groups, transformer_norm_eps});
+    block.norm = take_group_norm(weights_, name + ".norm", spec_.channels, {spec_.norm_groups, kTransformerNormEps});
     block.proj_in = projection(name + ".proj_in");
     for (int64_t i = 0; i < spec_.layers; ++i)
       block.layers.push_back(layer(name + ".transformer_blocks." + std::to_string(i)));
@@ -81,10 +81,10 @@ class TransformerTaker {
             .heads = spec_.heads};
   }
 
-  LayerNorm norm(const std::string& name) { return take_layer_norm(weights_, name, spec_.channels, layer_norm_eps); }
+  LayerNorm norm(const std::string& name) { return take_layer_norm(weights_, name, spec_.channels, kLayerNormEps); }
 
   TransformerLayer layer(const std::string& name) {
-    const int64_t width = spec_.channels, inner = feed_forward_factor * width;
+    const int64_t width = spec_.channels, inner = kFeedForwardFactor * width;
     return {.norm1 = norm(name + ".norm1"),
             .norm2 = norm(name + ".norm2"),
             .norm3 = norm(name + ".norm3"),

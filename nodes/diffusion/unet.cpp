@@ -12,14 +12,14 @@
 namespace atelier::diffusion {
 namespace {
 
-constexpr double time_period = 10000;     // the slowest wave of the timestep embedding
-constexpr int64_t time_width_factor = 4;  // channels of the time embedding, per channel of the first level
+constexpr double kTimePeriod = 10000;    // the slowest wave of the timestep embedding
+constexpr int64_t kTimeWidthFactor = 4;  // channels of the time embedding, per channel of the first level
 
 /// Sinusoids of the timesteps, cosines first (Ho et al. 2020): [N] -> [N, channels].
 at::Tensor timestep_waves(const at::Tensor& timesteps, int64_t channels) {
   const int64_t half = channels / 2;
   const auto options = timesteps.options().dtype(at::kFloat);
-  const at::Tensor exponents = at::arange(half, options) * (-std::log(time_period)) / static_cast<double>(half);
+  const at::Tensor exponents = at::arange(half, options) * (-std::log(kTimePeriod)) / static_cast<double>(half);
   const at::Tensor angles = timesteps.to(at::kFloat).unsqueeze(1) * exponents.exp().unsqueeze(0);
   return at::cat({angles.cos(), angles.sin()}, 1);
 }
@@ -46,7 +46,7 @@ struct UNet::Impl {
 
 UNet::Impl::Impl(UNetConfig unet_config, WeightReader& weights)
     : config(std::move(unet_config)), device(weights.options().device) {
-  const int64_t first = config.levels.front().channels, time_channels = time_width_factor * first;
+  const int64_t first = config.levels.front().channels, time_channels = kTimeWidthFactor * first;
   const auto linear = [&](const std::string& name, Channels channels) {
     adaptable.push_back({name, {channels.out, channels.in}});
     return AdaptedLinear{name, take_linear(weights, name, channels)};
@@ -70,7 +70,7 @@ BlockSpec UNet::Impl::spec_of(std::string name, const UNetLevel& level, bool att
   BlockSpec spec;
   spec.name = std::move(name);
   spec.norm = {config.norm_groups, config.norm_eps};
-  spec.time_channels = time_width_factor * config.levels.front().channels;
+  spec.time_channels = kTimeWidthFactor * config.levels.front().channels;
   if (attention)
     spec.attention = TransformerSpec{.channels = level.channels,
                                      .heads = level.heads,
@@ -124,6 +124,7 @@ UNet::UNet(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 UNet::~UNet() = default;
 
 Result<std::shared_ptr<const UNet>> UNet::create(const UNetConfig& config, WeightReader& weights) {
+  if (weights.options().dtype != at::kFloat) return fail("UNet: only float32 is supported yet");
   auto impl = std::make_unique<const Impl>(config, weights);
   if (auto complete = weights.check(); !complete) return tl::unexpected(complete.error());
   return std::shared_ptr<const UNet>(new UNet(std::move(impl)));
@@ -176,7 +177,7 @@ std::vector<LoraTarget> UNet::lora_targets() const {
 
 Result<void> UNet::check(const Lora& lora) const {
   for (const auto& [name, layer] : lora.layers) {
-    if (name.starts_with(text_encoder_prefix)) continue;
+    if (name.starts_with(kTextEncoderPrefix)) continue;
     const auto found = std::ranges::lower_bound(impl_->adaptable, name, {}, &LoraTarget::name);
     if (found == impl_->adaptable.end() || found->name != name)
       return fail(fmt::format("LoRA layer '{}': the base model has no such layer", name));

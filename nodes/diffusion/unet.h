@@ -27,7 +27,8 @@ class UNet {
   struct Impl;
 
  public:
-  /// The model of a configuration and its weights. Errors: weights that are missing, or of another shape, by name.
+  /// The model of a configuration and its weights. Errors: weights that are missing, or of another shape, by name;
+  /// another precision than float32, which the trainings are not made for yet.
   static Result<std::shared_ptr<const UNet>> create(const UNetConfig& config, WeightReader& weights);
   ~UNet();
   UNet(const UNet&) = delete;

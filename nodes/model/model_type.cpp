@@ -18,7 +18,7 @@ bool any_layer(const Model& model, diffusion::LoraPart part) {
   const bool text = part == diffusion::LoraPart::text_encoder;
   for (const auto& [lora, weight] : model.loras)
     for (const auto& [layer, factors] : lora.layers)
-      if (layer.starts_with(diffusion::text_encoder_prefix) == text) return true;
+      if (layer.starts_with(diffusion::kTextEncoderPrefix) == text) return true;
   return false;
 }
 

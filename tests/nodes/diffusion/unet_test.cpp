@@ -77,6 +77,11 @@ TEST_P(UNetGolden, PredictsForMapsOfOddSizesAsDiffusersResizesThem) {
   EXPECT_EQ(shape_text(out.sizes()), "[1, 4, 10, 14]");
 }
 
+TEST_P(UNetGolden, RefusesOtherPrecisions) {
+  WeightReader reader(golden->weights("unet"), "unet", {at::kCPU, at::kHalf});
+  EXPECT_EQ(UNet::create(golden->unet()->config(), reader).error().message, "UNet: only float32 is supported yet");
+}
+
 TEST_P(UNetGolden, SaysWhichShapeDoesNotFit) {
   const GoldenFolder& g = *golden;
   const auto unet = g.unet();
