@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "diffusion/safetensors.h"
 
@@ -41,7 +42,19 @@ inline testing::AssertionResult near(const at::Tensor& got, const at::Tensor& wa
   return testing::AssertionFailure() << "differs by " << largest << ", tolerance " << tolerance;
 }
 
+/// Runs tests/python/SCRIPT with the Python of the environment that ATELIER_VENV names; whether it ended well.
+inline bool run_python(const std::string& script, const std::vector<std::filesystem::path>& arguments) {
+  std::string command = "'" + (folder_of("ATELIER_VENV") / "bin/python").string() + "' '" +
+                        (std::filesystem::path(ATELIER_SOURCE_DIR) / "tests/python" / script).string() + "'";
+  for (const auto& argument : arguments) command += " '" + argument.string() + "'";
+  return std::system(command.c_str()) == 0;
+}
+
 }  // namespace atelier::diffusion::test
+
+#define ATELIER_REQUIRE_VENV()                                       \
+  if (::atelier::diffusion::test::folder_of("ATELIER_VENV").empty()) \
+  GTEST_SKIP() << "ATELIER_VENV is not set to a Python environment with diffusers"
 
 /// Peers' suites skip, saying so, where their folder is not given.
 #define ATELIER_REQUIRE_PEERS(folder)                                                          \

@@ -2,8 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <cstdlib>
-
 #include "diffusion/initial_weights.h"
 #include "diffusion/model_folder.h"
 #include "golden_unet.h"
@@ -106,14 +104,10 @@ TEST(ModelInit, RefusesWhatItCannotMake) {
 
 /// Whether real diffusers takes what init_model() and write_model() write.
 TEST(PythonModelInit, IsLoadedByDiffusersWithTheSameOutputs) {
-  const char* python = std::getenv("ATELIER_PYTHON");
-  if (python == nullptr) GTEST_SKIP() << "ATELIER_PYTHON is not set to a Python that has diffusers";
+  ATELIER_REQUIRE_VENV();
   const TemporaryFolder folder;
   must(init_model({}, folder / "base", kClip));
-  const auto script = fs::path(ATELIER_SOURCE_DIR) / "tests/nodes/diffusion/run_base.py";
-  const std::string command = "'" + std::string(python) + "' '" + script.string() + "' '" + (folder / "base").string() +
-                              "' '" + (folder / "out").string() + "'";
-  ASSERT_EQ(std::system(command.c_str()), 0);
+  ASSERT_TRUE(test::run_python("base_in_diffusers.py", {folder / "base", folder / "out"}));
   const auto theirs = test::read_all(folder / "out");
   const auto model = must(load_stable_diffusion(folder / "base"));
   const at::NoGradGuard no_grad;

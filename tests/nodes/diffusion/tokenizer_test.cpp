@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -128,16 +127,11 @@ TEST_F(TokenizerFiles, AreRefusedWhereVocabularyAndMergesDoNotFit) {
 }
 
 TEST(PythonTokenizer, AgreesWithTransformersOnRandomStrings) {
-  const char* python = std::getenv("ATELIER_PYTHON");
-  if (python == nullptr) GTEST_SKIP() << "ATELIER_PYTHON is not set to a Python that has transformers";
+  ATELIER_REQUIRE_VENV();
   const test::TemporaryFolder folder;
-  const std::string out = folder / "ids.json";
-  const std::string command = "'" + std::string(python) + "' '" +
-                              (kSource / "tests/nodes/diffusion/random_tokens.py").string() + "' '" + kClip.string() +
-                              "' '" + out + "'";
-  ASSERT_EQ(std::system(command.c_str()), 0);
+  ASSERT_TRUE(test::run_python("tokens_of_transformers.py", {kClip, folder / "ids.json"}));
   const auto clip = must(ClipTokenizer::open(kClip));
-  const auto rows = read_json(out);
+  const auto rows = read_json(folder / "ids.json");
   ASSERT_EQ(rows.size(), 3000u);
   for (const auto& row : rows) {
     const auto text = row[0].get<std::string>();

@@ -1,4 +1,4 @@
-"""Runs each part of a diffusers folder in float32: python run_base.py FOLDER OUT.safetensors"""
+"""Runs each part of a diffusers folder in float32: python base_in_diffusers.py FOLDER OUT.safetensors"""
 import sys
 
 import torch

@@ -1,4 +1,4 @@
-"""Ids of transformers' CLIPTokenizer for random strings: python random_tokens.py CLIP_TOKENIZER_FOLDER OUT.json"""
+"""Ids of transformers' CLIPTokenizer for random strings: python tokens_of_transformers.py CLIP_TOKENIZER_FOLDER OUT.json"""
 import json
 import random
 import sys
