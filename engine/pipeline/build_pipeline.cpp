@@ -63,13 +63,22 @@ class PipelineBuilder {
     for (const auto& cycle : found.cycles) {
       std::vector<std::string> names;
       for (const std::size_t index : cycle) names.push_back(expansion_.steps[index].name());
-      mistakes_.add(expansion_.steps[cycle.front()].declaration->position,
-                    fmt::format("cycle: {} -> {}", fmt::join(names, " -> "), names.front()));
+      mistakes_.add(place_of_cycle(cycle), fmt::format("cycle: {} -> {}", fmt::join(names, " -> "), names.front()));
     }
     place_.assign(ports.size(), 0);
     for (std::size_t i = 0; i < found.order.size(); ++i) place_[found.order[i]] = i;
     has_cycle_ = !found.cycles.empty();
     return found.order;
+  }
+
+  // The first step in its file, or, where the cycle goes through modules, the step of the pipeline that uses one.
+  SourcePosition place_of_cycle(const std::vector<std::size_t>& cycle) const {
+    const ExpandedStep& first = expansion_.steps[cycle.front()];
+    const auto at_home = [&](std::size_t i) { return expansion_.steps[i].instance == first.instance; };
+    if (std::ranges::all_of(cycle, at_home)) return first.declaration->position;
+    const StepDeclaration* step = first.declaration;
+    for (const Instance* at = first.instance; at->parent; at = at->parent) step = at->step;
+    return step->position;
   }
 
   void add_step(const ExpandedStep& expanded, const std::vector<PortBinding>& ports) {

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/nearest.h"
 #include "pipeline/yaml_reader.h"
@@ -36,15 +37,14 @@ Connection connection_to(Source::Kind kind, std::size_t index, const std::string
 
 std::optional<Connection> Connector::resolve(const Instance& instance, const Reference& reference,
                                              const std::string& what) {
-  const std::pair<const Instance*, std::string> place{&instance, reference.text};
-  const auto again = std::ranges::find(trail_, place);
+  const auto again = std::ranges::find_if(trail_, [&](const Waypoint& waypoint) {
+    return waypoint.instance == &instance && waypoint.reference->text == reference.text;
+  });
   if (again != trail_.end()) {
-    std::vector<std::string> path;
-    for (auto it = again; it != trail_.end(); ++it) path.push_back(it->first->prefix + it->second);
-    mistakes_.add(reference.position, fmt::format("cycle: {} -> {}", fmt::join(path, " -> "), path.front()));
+    tell_cycle(static_cast<std::size_t>(again - trail_.begin()));
     return {};
   }
-  trail_.push_back(place);
+  trail_.push_back({&instance, &reference});
   std::optional<Connection> found;
   const std::string_view head = reference.head();
   if (const InputDeclaration* input = instance.file->find_input(head)) {
@@ -58,6 +58,26 @@ std::optional<Connection> Connector::resolve(const Instance& instance, const Ref
   }
   trail_.pop_back();
   return found;
+}
+
+void Connector::tell_cycle(std::size_t begin) {
+  // What is left without the modules' own inputs is what the user connected.
+  std::vector<Waypoint> path;
+  for (auto it = trail_.begin() + static_cast<std::ptrdiff_t>(begin); it != trail_.end(); ++it)
+    if (!it->instance->file->find_input(it->reference->head())) path.push_back(*it);
+  std::ranges::reverse(path);  // from feeder to fed
+  // Whichever reference was followed first, the cycle is told in one way, and so once.
+  const auto place = [](const Waypoint& waypoint) {
+    const Reference& reference = *waypoint.reference;
+    return std::tuple(waypoint.instance->prefix, reference.text, reference.position.line, reference.position.column);
+  };
+  std::ranges::rotate(path, std::ranges::min_element(path, {}, place));
+  std::vector<std::string> names;
+  for (const auto& waypoint : path) names.push_back(waypoint.instance->prefix + waypoint.reference->text);
+  const auto where = std::ranges::min_element(path, {}, [](const Waypoint& waypoint) {
+    return std::pair(waypoint.reference->position.line, waypoint.reference->position.column);
+  });
+  mistakes_.add(where->reference->position, fmt::format("cycle: {} -> {}", fmt::join(names, " -> "), names.front()));
 }
 
 void Connector::unknown(const Instance& instance, const Reference& reference, const std::string& what) {

@@ -48,7 +48,12 @@ class Connector {
   const NodeRegistry& registry_;
   MistakeList& mistakes_;
   // The references being resolved, to see modules that only hand each other's outputs on.
-  std::vector<std::pair<const Instance*, std::string>> trail_;
+  struct Waypoint {
+    const Instance* instance;
+    const Reference* reference;
+  };
+  void tell_cycle(std::size_t begin);  // of the trail
+  std::vector<Waypoint> trail_;
 };
 
 }  // namespace atelier

@@ -46,6 +46,19 @@ constexpr std::array sentences{
 
 }  // namespace
 
+bool closes(std::string_view text, std::size_t quote) {
+  for (std::size_t i = quote + 1; i < text.size(); ++i) {
+    if (text[quote] == '"' && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == text[quote]) {
+      const bool is_doubled = text[quote] == '\'' && i + 1 < text.size() && text[i + 1] == '\'';
+      if (!is_doubled) return true;
+      ++i;
+    }
+  }
+  return false;
+}
+
 SourcePosition position_of(const std::string& file, const SourceText& text, int line, int byte) {
   const auto row = static_cast<std::size_t>(std::max(line, 0));
   const auto column = text.code_points_before(row, static_cast<std::size_t>(std::max(byte, 0)));

@@ -20,6 +20,9 @@ namespace {
 // Ends the reading after a mistake that was told.
 struct EndOfReading {};
 
+constexpr const char* open_quote_sentence =
+    "syntax error: this quote is not closed; expected one at the end of the text";
+
 // A list or map that is being filled.
 struct Open {
   YamlNode node;
@@ -38,7 +41,11 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (documents_++ == 0) return;
-    tell(mark, "a second document; expected one document a file");
+    // yaml-cpp also begins a document where a text of lesser indentation follows the end of the outermost list or map.
+    if (has_document_mark(mark))
+      tell(mark, "a second document; expected one document a file");
+    else
+      tell(mark, "syntax error: this belongs to nothing above; expected the indentation of what it belongs to");
     throw EndOfReading();
   }
   void OnDocumentEnd() override {}
@@ -54,7 +61,13 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
     // Quoted scalars come with the tag "!", as those do that the text tags with a lone exclamation mark.
-    const bool tagged_by_hand = tag == "!" && text_.text().substr(byte_of(mark), 1) == "!";
+    const std::size_t begin = byte_of(mark);
+    const char first = begin < text_.text().size() ? text_.text()[begin] : '\0';
+    if ((first == '"' || first == '\'') && !closes(text_.text(), begin)) {
+      tell(mark, open_quote_sentence);
+      throw EndOfReading();
+    }
+    const bool tagged_by_hand = tag == "!" && first == '!';
     if (tagged_by_hand || (tag != "!" && tag != "?")) tell_tag(mark, tag);
     YamlNode node = made(mark, YamlNode::Kind::scalar);
     node.text = value;
@@ -75,6 +88,14 @@ class TreeBuilder final : public YAML::EventHandler {
  private:
   std::size_t byte_of(const YAML::Mark& mark) const {
     return text_.offset(static_cast<std::size_t>(mark.line), static_cast<std::size_t>(mark.column));
+  }
+
+  // Whether a document begins here with "---", or after one that ended with "...".
+  bool has_document_mark(const YAML::Mark& mark) const {
+    auto row = static_cast<std::size_t>(mark.line);
+    if (text_.line(row).starts_with("---")) return true;
+    while (row > 0 && text_.line(row - 1).find_first_not_of(" \t") == std::string_view::npos) --row;
+    return row > 0 && text_.line(row - 1).starts_with("...");
   }
 
   YamlNode made(const YAML::Mark& mark, YamlNode::Kind kind) const {
