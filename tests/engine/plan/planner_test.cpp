@@ -75,6 +75,22 @@ TEST(Planner, RunsNothingAfterATouch) {
   EXPECT_THAT(world.lines_not(Action::reuse, world.plan()), IsEmpty());
 }
 
+// Neither names nor places nor how a task is executed are part of what it makes.
+TEST(Planner, FindsTheSameWorkUnderOtherNames) {
+  PlanWorld world;
+  world.run({"ben"});
+  world.batch.file = "/tomorrow/batch.yaml";
+  world.batch.pipeline.name = "likeness";
+  for (auto& step : world.batch.pipeline.steps) step.name = "my_" + step.name;
+  auto& train = world.batch.pipeline.steps[2];
+  train.params.push_back({train.node->spec().param("checkpoint_every"), {Value(7), {}, {}, false}, {}});
+  world.batch.customers[1].id = "benjamin";
+  world.batch.customers[1].inputs["photos"] = "/moved";
+  world.files.put("/moved/a.txt", "ben");
+  EXPECT_THAT(world.lines_not(Action::reuse, world.plan({"benjamin"})),
+              ElementsAre("run output lora/benjamin: new", "run output pictures/benjamin: new"));
+}
+
 TEST(Planner, StopsWhereARebuiltInputComesOutTheSame) {
   PlanWorld world;
   world.result_of_step["load"] = "the same pixels";
@@ -183,6 +199,27 @@ TEST(Planner, LeavesOutInAnotherWaveWhatHasFailed) {
                   "skip model/ben: train/ben failed: out of paint", "skip pictures/ben: train/ben failed: out of paint",
                   "skip output lora/ben: train/ben failed: out of paint",
                   "skip output pictures/ben: train/ben failed: out of paint", "wait output look: new"));
+}
+
+TEST(Planner, DoesNotTrustARecordThatLacksAPort) {
+  PlanWorld world;
+  world.run({"ben"});
+  Record record = world.ledger.find(*world.find(world.plan({"ben"}), "train/ben").key).value();
+  record.outputs.clear();
+  ASSERT_TRUE(world.ledger.commit(record, {}).has_value());
+  EXPECT_EQ(world.find(world.plan({"ben"}), "train/ben").action, Action::run);
+}
+
+TEST(Planner, KeepsNoProvenance) {
+  PlanWorld world;
+  world.run({"ben"});
+  Record record = world.ledger.find(*world.find(world.plan({"ben"}), "train/ben").key).value();
+  record.provenance["device"] = "cpu:0";
+  record.warnings = {"the text is short"};
+  ASSERT_TRUE(world.ledger.commit(record, {}).has_value());
+  const Plan plan = world.plan({"ben"});
+  EXPECT_TRUE(world.find(plan, "train/ben").record->provenance.empty());
+  EXPECT_THAT(world.find(plan, "train/ben").record->warnings, ElementsAre("the text is short"));
 }
 
 TEST(Planner, RunsAgainWhatTheCacheHasLost) {
