@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "support/memory_files.h"
+#include <set>
+
+#include "pipeline/load.h"
 
 namespace atelier {
 namespace {
@@ -13,8 +15,8 @@ using testing::EndsWith;
 
 class Registry : public testing::Test {
  protected:
-  MemoryFiles files;
-  NodeRegistry registry = make_registry({files, ATELIER_SOURCE_DIR "/models", ATELIER_SOURCE_DIR "/pipelines"});
+  std::unique_ptr<Files> files = make_posix_files();
+  NodeRegistry registry = make_registry({*files, ATELIER_SOURCE_DIR "/models", ATELIER_SOURCE_DIR "/pipelines"});
 
   std::vector<const NodeSpec*> specs() const {
     std::vector<const NodeSpec*> all;
@@ -29,7 +31,20 @@ TEST_F(Registry, HasAllPortTypes) {
 }
 
 TEST_F(Registry, HasTheNodesOfThePortraitMethod) {
-  EXPECT_THAT(registry.names(), testing::IsSupersetOf({"encode", "dataset", "train", "diff", "fuse", "sample"}));
+  EXPECT_THAT(registry.names(), ElementsAre("align", "caption", "dataset", "diff", "encode", "fuse", "load", "resize",
+                                            "sample", "segment", "split_captions", "train"));
+}
+
+TEST_F(Registry, MakesThePipelineThatShipsValid) {
+  const auto pipeline = load_pipeline(*files, ATELIER_SOURCE_DIR "/pipelines/portrait.yaml", registry);
+  std::string mistakes;
+  if (!pipeline)
+    for (const auto& mistake : pipeline.error()) mistakes += mistake.text() + "\n";
+  ASSERT_EQ(mistakes, "");
+  std::set<std::string> of_the_batch;  // what no customer changes
+  for (const auto& step : pipeline->steps)
+    if (step.scope == Scope::batch && step.node->spec().name == "train") of_the_batch.insert(step.name);
+  EXPECT_THAT(of_the_batch, ElementsAre("look"));
 }
 
 TEST_F(Registry, SaysOneSentenceOfEveryNodePortAndParam) {
