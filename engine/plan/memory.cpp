@@ -14,20 +14,11 @@ StepMemory memory_of(const Plan& plan, const Batch& batch, TaskId id, const Reco
           arrived_inputs(plan.inputs, spec, task.inputs, digest)};
 }
 
-// Memories of the steps of one row, or of those that `only` stands for. A customer that shares the batch's task has
-// none of their own for it.
-void add_row(const Plan& plan, const Batch& batch, std::size_t row, TaskId only, const FinishedRecord& finished,
-             StepMemories& all) {
-  const std::size_t shared = shared_row(batch);
-  for (std::size_t step = 0; step < batch.pipeline.steps.size(); ++step) {
-    const TaskId id = task_of(plan, batch, row, step);
-    if (id == kNoTask || (only != kNoTask && id != only)) continue;
-    if (row != shared && id == task_of(plan, batch, shared, step)) continue;
-    const Record* record = finished(id);
-    if (!record) continue;
-    all.emplace_back(row == shared ? "" : batch.customers[row].id, batch.pipeline.steps[step].name,
-                     memory_of(plan, batch, id, *record, finished));
-  }
+// The key says all: two memories of one key are equal.
+bool is_known(const Ledger& ledger, const std::string& place, const std::string& customer, const std::string& step,
+              const Digest& key) {
+  const auto memory = ledger.last_step(place, customer, step);
+  return memory && memory->key == key;
 }
 
 }  // namespace
@@ -43,18 +34,21 @@ std::vector<std::string> owners_of(const Plan& plan, const Batch& batch, TaskId 
   return owners;
 }
 
-StepMemories memories_of(const Plan& plan, const Batch& batch, const FinishedRecord& finished) {
+StepMemories memories_of(const Plan& plan, const Batch& batch, const FinishedRecord& finished, const Ledger& ledger) {
   StepMemories all;
-  for (std::size_t row = 0; row <= shared_row(batch); ++row) add_row(plan, batch, row, kNoTask, finished, all);
-  return all;
-}
-
-StepMemories memories_of(const Plan& plan, const Batch& batch, TaskId id, const FinishedRecord& finished) {
-  StepMemories all;
-  const Task& task = plan.task(id);
-  if (task.is_output) return all;
-  for (const auto customer : task.customers) add_row(plan, batch, customer, id, finished, all);
-  if (task.for_batch) add_row(plan, batch, shared_row(batch), id, finished, all);
+  const std::string place = batch_place(batch);
+  const std::size_t shared = shared_row(batch);
+  for (std::size_t row = 0; row <= shared; ++row) {
+    const std::string customer = row == shared ? "" : batch.customers[row].id;
+    for (std::size_t i = 0; i < batch.pipeline.steps.size(); ++i) {
+      const TaskId id = task_of(plan, batch, row, i);
+      const bool is_shared = row != shared && id == task_of(plan, batch, shared, i);  // remembered once, for the batch
+      const Record* record = id == kNoTask || is_shared ? nullptr : finished(id);
+      const std::string& step = batch.pipeline.steps[i].name;
+      if (!record || is_known(ledger, place, customer, step, record->key)) continue;
+      all.emplace_back(customer, step, memory_of(plan, batch, id, *record, finished));
+    }
+  }
   return all;
 }
 

@@ -20,10 +20,9 @@ std::vector<std::string> owners_of(const Plan& plan, const Batch& batch, TaskId 
 // (customer, step, memory), as Ledger::remember_steps takes them; the customer is empty for shared steps.
 using StepMemories = std::vector<std::tuple<std::string, std::string, StepMemory>>;
 
-// What to remember of the tasks that ended well (those for which `finished` has a record): one entry for every step of
-// every customer that a task stands for. Steps that did not end well keep the memory of the run before.
-StepMemories memories_of(const Plan& plan, const Batch& batch, const FinishedRecord& finished);
-// The same for one task.
-StepMemories memories_of(const Plan& plan, const Batch& batch, TaskId id, const FinishedRecord& finished);
+// What is to be remembered of the tasks that ended well (those for which `finished` has a record): one entry for every
+// step of every customer that a task stands for. Left out is what `ledger` remembers already; steps that did not end
+// well keep the memory of the run before.
+StepMemories memories_of(const Plan& plan, const Batch& batch, const FinishedRecord& finished, const Ledger& ledger);
 
 }  // namespace atelier

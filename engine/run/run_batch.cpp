@@ -104,7 +104,7 @@ class Run {
     set_wave(nullptr);
     for (const auto& customer : plan.by_customer) selected_ += number == 1 && !customer.empty() ? 1 : 0;
     const auto remembered =
-        seams_.ledger.remember_steps(batch_place(batch_), memories_of(plan, batch_, wave.table().records()));
+        seams_.ledger.remember_steps(batch_place(batch_), memories_of(plan, batch_, wave.table().records(), seams_.ledger));
     if (!remembered)
       log(LogLevel::warning,
           fmt::format("the next run will not say why a step runs again: {}", remembered.error().message));

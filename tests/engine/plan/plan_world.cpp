@@ -174,7 +174,7 @@ std::vector<std::string> PlanWorld::execute(const Plan& plan) {
     records[static_cast<std::uint32_t>(index_of(task.id))] =
         resolution.action == Action::run ? compute(plan, task, resolution.key) : *resolution.record;
   }
-  EXPECT_TRUE(ledger.remember_steps(batch_place(batch), memories_of(plan, batch, finished)).has_value());
+  EXPECT_TRUE(ledger.remember_steps(batch_place(batch), memories_of(plan, batch, finished, ledger)).has_value());
   if (cut_off_at.empty()) drop_unneeded(plan, records);
   return ran;
 }
