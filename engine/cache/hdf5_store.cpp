@@ -36,14 +36,15 @@ Expected<std::unique_ptr<Hdf5Store>> Hdf5Store::open(Files& files, const fs::pat
   return store;
 }
 
-// A slot's lock that is there but free belonged to a process that died: its temporary files are leftovers.
+// A lock's file that is there but free belonged to a process that died: a writer's temporary files are leftovers.
 Expected<void> Hdf5Store::take_writer_slot() {
   const auto locks = files_.list(folder_ / "locks");
   if (!locks) return tl::unexpected(locks.error());
   for (const auto& name : *locks) {
-    if (!name.native().starts_with(kWriter)) continue;
-    auto lock = files_.try_lock(folder_ / "locks" / name);
-    if (lock && *lock) remove_leftovers(name);
+    const bool writer = name.native().starts_with(kWriter);
+    if (!writer && !Digest::from_hex(name.native())) continue;
+    const auto lock = files_.try_lock(folder_ / "locks" / name);  // a key's is removed with the lock, at once
+    if (writer && lock && *lock) remove_leftovers(name);
   }
   for (int n = 0; !slot_lock_; ++n) {
     slot_ = fmt::format("{}{}", kWriter, n);

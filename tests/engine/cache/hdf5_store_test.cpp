@@ -218,6 +218,16 @@ TEST_F(Hdf5StoreTest, LeftoversOfTheDeadGoAndThoseOfTheLivingStay) {
   EXPECT_THAT(told, IsEmpty());
 }
 
+TEST_F(Hdf5StoreTest, ADeadProcessesClaimLeavesNoFileAndALivingOnesStays) {
+  const auto living = open();
+  const auto claim = living->try_claim(key_of(1)).value();
+  const auto dead = folder.path() / "locks" / key_of(2).hex();
+  ASSERT_TRUE(write_file(*files, dead, ""));  // as death leaves it
+  const auto next = open();
+  EXPECT_EQ(files->stat(dead).value(), std::nullopt);
+  EXPECT_FALSE(next->try_claim(key_of(1)).value());
+}
+
 TEST_F(Hdf5StoreTest, ThreadsPutAndGetAtOnceTheirOwnKeysAndOneOfAll) {
   const auto store = open();
   std::vector<std::thread> threads;
