@@ -1,0 +1,27 @@
+#include <fmt/format.h>
+
+#include "cli/program.h"
+#include "pipeline/draw.h"
+
+namespace atelier::cli {
+
+// `atelier graph PIPELINE`: draws a pipeline.
+void add_graph_command(CLI::App& app, Program& program) {
+  auto* command = app.add_subcommand("graph", "Draw a pipeline as DOT or Mermaid");
+  auto file = std::make_shared<std::filesystem::path>();
+  auto format = std::make_shared<std::string>("dot");
+  command->add_option("PIPELINE", *file, "The pipeline file")->required();
+  command->add_option("--format", *format, "dot or mermaid")->check(CLI::IsMember({"dot", "mermaid"}))->capture_default_str();
+  add_example(*command, "atelier graph pipelines/portrait.yaml | dot -Tsvg > portrait.svg");
+  command->callback([&program, file, format] {
+    const auto pipeline = load_pipeline(program.files, *file, program.registry);
+    if (!pipeline) {
+      print_mistakes(pipeline.error());
+      program.exit_code = kWrongInput;
+      return;
+    }
+    fmt::print("{}", *format == "dot" ? draw_dot(*pipeline) : draw_mermaid(*pipeline));
+  });
+}
+
+}  // namespace atelier::cli
