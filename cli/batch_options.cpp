@@ -5,14 +5,18 @@
 namespace atelier::cli {
 
 void add_batch_options(CLI::App& command, BatchOptions& options) {
-  command.add_option("BATCH", options.batch, "The batch file: a pipeline, its values and tonight's customers")->required();
+  command.add_option("BATCH", options.batch, "The batch file: a pipeline, its values and tonight's customers")
+      ->required();
   command.add_option("--set", options.settings, "Sets a param of the pipeline for this run; may be repeated")
       ->type_name("NAME=VALUE")
       ->take_all()
       ->expected(1);
   command.add_option("--only", options.only, "Only these customers")->type_name("CUSTOMER,…")->delimiter(',');
-  command.add_option("--cache", options.cache, "Where finished work is kept [$XDG_CACHE_HOME/atelier]")->type_name("DIR");
-  command.add_option("--out", options.out, "Where outputs and run records go [out]")->type_name("DIR")->default_str("out");
+  command.add_option("--cache", options.cache, "Where finished work is kept [$XDG_CACHE_HOME/atelier]")
+      ->type_name("DIR");
+  command.add_option("--out", options.out, "Where outputs and run records go [out]")
+      ->type_name("DIR")
+      ->default_str("out");
   options.out = "out";
   command.add_flag("--json", options.json, "JSON for programs instead of text for people");
 }

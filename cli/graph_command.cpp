@@ -11,7 +11,9 @@ void add_graph_command(CLI::App& app, Program& program) {
   auto file = std::make_shared<std::filesystem::path>();
   auto format = std::make_shared<std::string>("dot");
   command->add_option("PIPELINE", *file, "The pipeline file")->required();
-  command->add_option("--format", *format, "dot or mermaid")->check(CLI::IsMember({"dot", "mermaid"}))->capture_default_str();
+  command->add_option("--format", *format, "dot or mermaid")
+      ->check(CLI::IsMember({"dot", "mermaid"}))
+      ->capture_default_str();
   add_example(*command, "atelier graph pipelines/portrait.yaml | dot -Tsvg > portrait.svg");
   command->callback([&program, file, format] {
     const auto pipeline = load_pipeline(program.files, *file, program.registry);

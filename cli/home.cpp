@@ -1,7 +1,7 @@
 #include "cli/home.h"
 
-#include <cstdlib>
 #include <fmt/format.h>
+#include <cstdlib>
 
 #include "base/error.h"
 
@@ -18,7 +18,8 @@ fs::path find_home() {
   const fs::path installed = program.parent_path().parent_path() / "share/atelier";
   for (const auto& place : {installed, fs::path(ATELIER_SOURCE_DIR)})
     if (fs::is_directory(place / "models")) return place;
-  throw UserError("the folder models that ships with Atelier was not found; set ATELIER_HOME to the folder that holds it");
+  throw UserError(
+      "the folder models that ships with Atelier was not found; set ATELIER_HOME to the folder that holds it");
 }
 
 }  // namespace atelier::cli

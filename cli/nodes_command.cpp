@@ -26,13 +26,20 @@ std::string default_of(const ParamSpec& param) {
 }
 
 nlohmann::json port_json(const PortSpec& port) {
-  return {{"name", port.name}, {"type", port.type}, {"many", port.many}, {"required", port.required},
+  return {{"name", port.name},
+          {"type", port.type},
+          {"many", port.many},
+          {"required", port.required},
           {"summary", port.summary}};
 }
 
 nlohmann::json param_json(const ParamSpec& param) {
-  nlohmann::json json{{"name", param.name},       {"type", type_of(param)},     {"default", param.value.json()},
-                      {"unit", param.unit},       {"summary", param.summary},   {"required", param.required},
+  nlohmann::json json{{"name", param.name},
+                      {"type", type_of(param)},
+                      {"default", param.value.json()},
+                      {"unit", param.unit},
+                      {"summary", param.summary},
+                      {"required", param.required},
                       {"in_key", param.role == ParamRole::in_key}};
   if (param.minimum) json["minimum"] = *param.minimum;
   if (param.maximum) json["maximum"] = *param.maximum;
@@ -63,7 +70,8 @@ void print_param(const ParamSpec& param) {
   fmt::print("    {:<18} {}; default {}", param.name, type_of(param), default_of(param));
   if (!param.unit.empty()) fmt::print(" {}", param.unit);
   if (const auto range = range_of(param); !range.empty()) fmt::print("; {}", range);
-  fmt::print("{}\n{:23}{}\n", param.role == ParamRole::execution ? "; does not change the result" : "", "", param.summary);
+  fmt::print("{}\n{:23}{}\n", param.role == ParamRole::execution ? "; does not change the result" : "", "",
+             param.summary);
 }
 
 void print_manual(const NodeSpec& spec) {
@@ -81,8 +89,10 @@ void list_nodes(const NodeRegistry& registry, bool json) {
   auto all = nlohmann::json::array();
   for (const auto& name : registry.names()) {
     const NodeSpec& spec = registry.find(name)->spec();
-    if (json) all.push_back(node_json(spec));
-    else fmt::print("{:<16} {}\n", spec.name, spec.summary);
+    if (json)
+      all.push_back(node_json(spec));
+    else
+      fmt::print("{:<16} {}\n", spec.name, spec.summary);
   }
   if (json) fmt::print("{}\n", all.dump(2));
 }
@@ -106,8 +116,10 @@ void add_nodes_command(CLI::App& app, Program& program) {
       program.exit_code = kWrongInput;
       return;
     }
-    if (*json) fmt::print("{}\n", node_json(node->spec()).dump(2));
-    else print_manual(node->spec());
+    if (*json)
+      fmt::print("{}\n", node_json(node->spec()).dump(2));
+    else
+      print_manual(node->spec());
   });
 }
 

@@ -6,7 +6,8 @@ namespace atelier::cli {
 
 // `atelier validate FILE`: a pipeline or a batch, checked without touching data.
 void add_validate_command(CLI::App& app, Program& program) {
-  auto* command = app.add_subcommand("validate", "Check a batch and its pipeline, or a pipeline, without touching data");
+  auto* command =
+      app.add_subcommand("validate", "Check a batch and its pipeline, or a pipeline, without touching data");
   auto options = std::make_shared<BatchOptions>();
   auto is_pipeline = std::make_shared<bool>(false);
   add_batch_options(*command, *options);

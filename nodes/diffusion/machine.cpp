@@ -1,0 +1,33 @@
+#include "diffusion/machine.h"
+
+#include <ATen/ATen.h>
+#include <torch/cuda.h>
+#include <torch/version.h>
+#include <chrono>
+
+namespace atelier::diffusion {
+namespace {
+
+constexpr std::int64_t kSide = 1024;
+constexpr double kMeasure_s = 0.25;
+
+double matmul_gflops() {
+  const at::NoGradGuard guard;
+  const at::Tensor a = at::ones({kSide, kSide}), b = at::ones({kSide, kSide});
+  at::matmul(a, b);  // the first call starts the threads
+  const auto start = std::chrono::steady_clock::now();
+  std::chrono::duration<double> passed{};
+  int products = 0;
+  do {
+    at::matmul(a, b);
+    ++products;
+    passed = std::chrono::steady_clock::now() - start;
+  } while (passed.count() < kMeasure_s);
+  return 2.0 * kSide * kSide * kSide * products / passed.count() / 1e9;
+}
+
+}  // namespace
+
+MachineFacts machine_facts() { return {TORCH_VERSION, static_cast<int>(torch::cuda::device_count()), matmul_gflops()}; }
+
+}  // namespace atelier::diffusion

@@ -1,0 +1,53 @@
+// Runs the built `atelier` as a user would.
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace atelier::test {
+
+struct Finished {
+  int exit_code = -1;  // -signal where a signal ended it
+  std::string out, err;
+};
+
+// A started process; killed and reaped by the destructor if it still runs.
+class Process {
+ public:
+  explicit Process(std::vector<std::string> arguments, const std::filesystem::path& folder = {});
+  ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  void signal(int number) const;
+  bool running();
+  Finished wait();
+
+ private:
+  int pid_ = -1;
+  int status_ = 0;
+  bool reaped_ = false;
+  std::filesystem::path out_, err_;
+};
+
+std::filesystem::path atelier_program();
+Finished atelier(std::vector<std::string> arguments, const std::filesystem::path& folder = {});
+
+// An empty folder of the test's own, removed at the end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// Every file under `folder`, relative name -> SHA-256 in hex, but for those under the folder `runs`.
+std::map<std::string, std::string> outputs_of(const std::filesystem::path& folder);
+std::string read_file(const std::filesystem::path& file);
+
+}  // namespace atelier::test
