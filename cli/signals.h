@@ -1,25 +1,17 @@
-// cli: SIGINT and SIGTERM. The first asks the run to stop (trainings checkpoint), the second ends it at once.
+// cli: SIGINT and SIGTERM. The first asks the run to stop (trainings checkpoint), the second ends the program at once;
+// what is half written then never appears under its name.
 #pragma once
-#include <stop_token>
-#include <thread>
+#include "run/stop_token.h"
 
 namespace atelier::cli {
 
 // Installed for the time of a run; afterwards the signals are as they were. One at a time.
 class SignalStop {
  public:
-  SignalStop();
+  explicit SignalStop(StopToken& stop);
   ~SignalStop();
   SignalStop(const SignalStop&) = delete;
   SignalStop& operator=(const SignalStop&) = delete;
-
-  std::stop_token token() const { return source_.get_token(); }
-  int signal() const;  // which one came first; 0: none
-
- private:
-  std::stop_source source_;
-  std::jthread waiter_;
-  int pipe_[2] = {-1, -1};
 };
 
 }  // namespace atelier::cli
