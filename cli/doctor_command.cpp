@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "base/digest.h"
+#include "cli/cache_folder.h"
 #include "cli/program.h"
 #include "diffusion/machine.h"
 
@@ -92,7 +93,10 @@ void add_doctor_command(CLI::App& app, Program& program) {
     fmt::print("Atelier {}\n", ATELIER_VERSION);
     examine_torch(findings);
     examine_models(program, findings);
-    examine_disk(program, cache->empty() ? default_cache() : *cache, findings);
+    if (const auto folder = cache_folder(*cache))
+      examine_disk(program, *folder, findings);
+    else
+      findings.bad(folder.error().message, "give a folder with --cache");
     fmt::print("{}\n", findings.problems == 0
                            ? "Nothing is wrong."
                            : fmt::format("{} problem{}.", findings.problems, findings.problems == 1 ? "" : "s"));

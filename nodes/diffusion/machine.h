@@ -11,6 +11,8 @@ struct MachineFacts {
       0;  // float32, 1024 x 1024, all cores: Debian's libtorch gives 2 without OpenBLAS' OpenMP build
 };
 
+int cuda_device_count();
+
 // Measures for about a quarter of a second.
 MachineFacts machine_facts();
 

@@ -1,0 +1,16 @@
+// cli: the cache that --cache names, or the user's own.
+#pragma once
+#include <memory>
+
+#include "cache/cache.h"
+#include "cli/program.h"
+
+namespace atelier::cli {
+
+// Null where it cannot be opened: told on standard error, and kWrongInput in program.exit_code.
+std::unique_ptr<Cache> open_cache_for(Program& program, const BatchOptions& options);
+
+// The folder alone.
+Expected<std::filesystem::path> cache_folder(const std::filesystem::path& given);
+
+}  // namespace atelier::cli

@@ -1,0 +1,17 @@
+// cli: a run's events on standard output, one JSON object a line, for `--json`.
+#pragma once
+#include <fmt/format.h>
+
+#include "run/events.h"
+
+namespace atelier::cli {
+
+class JsonLines final : public Observer {
+ public:
+  void on(const Event& event) override {
+    fmt::print("{}\n", to_json(event).dump());
+    std::fflush(stdout);
+  }
+};
+
+}  // namespace atelier::cli

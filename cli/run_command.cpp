@@ -1,0 +1,125 @@
+#include <fmt/format.h>
+#include <unistd.h>
+#include <cstdio>
+#include <thread>
+
+#include "base/log.h"
+#include "cli/cache_folder.h"
+#include "cli/json_lines.h"
+#include "cli/program.h"
+#include "cli/signals.h"
+#include "diffusion/machine.h"
+#include "run/progress.h"
+#include "run/run_batch.h"
+
+namespace atelier::cli {
+namespace fs = std::filesystem;
+namespace {
+
+struct RunCommandOptions {
+  BatchOptions batch;
+  std::string devices;
+  int cores = 0;
+  int threads_per_device = 1;
+  std::size_t window = 0;
+  int grace_s = 20;
+};
+
+void add_options(CLI::App& command, RunCommandOptions& options) {
+  add_batch_options(command, options.batch);
+  command
+      .add_option("--devices", options.devices,
+                  "The devices that train, as in cpu:0,cpu:1 or cuda:0 [all CUDA devices, else cpu:0]")
+      ->type_name("DEVICE,…");
+  command.add_option("--cores", options.cores, "CPU cores to use [all]")->check(CLI::Range(1, 4096));
+  command
+      .add_option("--threads-per-device", options.threads_per_device,
+                  "Threads of a training on a CPU device; results are equal to the bit for equal ones")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command.add_option("--window", options.window, "Customers open at once [4 per device, at least 8]");
+  command.add_option("--grace", options.grace_s, "Seconds that running tasks have when a signal asks to stop")
+      ->check(CLI::Range(0, 86400))
+      ->capture_default_str();
+}
+
+Machine this_machine(const RunCommandOptions& options) {
+  Machine machine;
+  machine.cores =
+      options.cores > 0 ? options.cores : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  machine.cuda_devices = diffusion::cuda_device_count();
+  machine.memory_bytes =
+      static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGE_SIZE));
+  return machine;
+}
+
+void write_to_stderr(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+}
+
+void print(const RunResult& result, bool json) {
+  if (!json) {
+    if (result.folder.empty())
+      fmt::print(stderr, "{}", result.summary);
+    else
+      fmt::print("{}", result.summary);
+  } else if (result.folder.empty()) {
+    fmt::print("{}\n", nlohmann::json{{"event", "nothing_run"}, {"reason", result.summary}}.dump());
+  }
+}
+
+int run_it(Program& program, const RunCommandOptions& options) {
+  const Machine machine = this_machine(options);
+  const auto devices = parse_devices(options.devices, machine);
+  if (!devices) {
+    fmt::print(stderr, "--devices: {}\n", devices.error().message);
+    return kWrongInput;
+  }
+  const auto batch = read_batch(program, options.batch);
+  if (!batch) return program.exit_code;
+  const auto cache = open_cache_for(program, options.batch);
+  if (!cache) return program.exit_code;
+
+  RunOptions run;
+  run.out = fs::absolute(options.batch.out).lexically_normal();
+  run.only = options.batch.only;
+  run.devices = *devices;
+  run.machine = machine;
+  run.threads_per_device = options.threads_per_device;
+  run.window = options.window;
+  run.grace = std::chrono::seconds(options.grace_s);
+  run.watched_folders = {cache->folder()};
+
+  StopToken stop;
+  const SignalStop signals(stop);
+  ThreadTicker ticker;
+  Progress progress(progress_style(STDERR_FILENO), write_to_stderr);
+  JsonLines lines;
+  const auto abandon = [](int exit_code) { _exit(exit_code); };
+  const RunResult result = run_batch(run, *batch,
+                                     {program.registry,
+                                      cache->store(),
+                                      cache->ledger(),
+                                      program.files,
+                                      program.clock,
+                                      ticker,
+                                      stop,
+                                      {options.batch.json ? static_cast<Observer*>(&lines) : &progress},
+                                      abandon});
+  print(result, options.batch.json);
+  return result.exit_code;
+}
+
+}  // namespace
+
+// `atelier run BATCH`: the night.
+void add_run_command(CLI::App& app, Program& program) {
+  auto* command = app.add_subcommand("run", "Run a batch: what is done already is not done again");
+  auto options = std::make_shared<RunCommandOptions>();
+  add_options(*command, *options);
+  add_example(*command, "atelier run examples/night/batch.yaml --out out/night --devices cpu:0,cpu:1");
+  command->callback([&program, options] { program.exit_code = run_it(program, *options); });
+}
+
+}  // namespace atelier::cli
