@@ -45,10 +45,8 @@ std::optional<std::string> unknown_word(const CLI::App& app, const std::vector<s
 int tell_usage_error(const CLI::App& app, const std::vector<std::string>& arguments, const CLI::ParseError& error) {
   const CLI::App& command = command_named(app, arguments);
   if (const auto word = unknown_word(app, arguments)) {
-    const bool is_option = word->starts_with("--");
-    fmt::print(stderr, "atelier: unknown {} '{}'", is_option ? "option" : "command", *word);
-    if (const auto near = nearest(*word, words_of(command))) fmt::print(stderr, "; did you mean '{}'?", *near);
-    fmt::print(stderr, "\n");
+    fmt::print(stderr, "atelier: unknown {} '{}'{}\n", word->starts_with("--") ? "option" : "command", *word,
+               did_you_mean(*word, words_of(command)));
   } else {
     fmt::print(stderr, "atelier: {}\n", error.what());
   }

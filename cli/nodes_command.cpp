@@ -111,8 +111,7 @@ void add_nodes_command(CLI::App& app, Program& program) {
     if (name->empty()) return list_nodes(program.registry, *json);
     const Node* node = program.registry.find(*name);
     if (!node) {
-      const auto near = nearest(*name, program.registry.names());
-      fmt::print(stderr, "no node is named '{}'{}\n", *name, near ? fmt::format("; did you mean '{}'?", *near) : "");
+      fmt::print(stderr, "no node is named '{}'{}\n", *name, did_you_mean(*name, program.registry.names()));
       program.exit_code = kWrongInput;
       return;
     }
