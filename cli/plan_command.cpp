@@ -2,6 +2,7 @@
 
 #include "cli/cache_folder.h"
 #include "cli/program.h"
+#include "plan/file_digests.h"
 #include "plan/plan_text.h"
 #include "plan/planner.h"
 
@@ -17,7 +18,9 @@ int plan_it(Program& program, const BatchOptions& options) {
   PlanOptions wanted;
   wanted.out = fs::absolute(options.out).lexically_normal();
   wanted.only = options.only;
-  const auto plan = make_plan(*batch, wanted, {cache->ledger(), cache->store(), program.files, cache->file_digest()});
+  const auto plan = make_plan(*batch, wanted,
+                              {cache->ledger(), cache->store(), program.files,
+                               remembered_digests(program.files, cache->ledger(), program.clock)});
   if (!plan) {
     fmt::print(stderr, "atelier plan: {}\n", plan.error().message);
     return kWrongInput;
