@@ -1,5 +1,8 @@
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <algorithm>
+#include <charconv>
+#include <cstdlib>
 
 #include "base/nearest.h"
 #include "cli/home.h"
@@ -54,11 +57,23 @@ int tell_usage_error(const CLI::App& app, const std::vector<std::string>& argume
   return kWrongInput;
 }
 
+// SOURCE_DATE_EPOCH as ISO 8601: the only date that enters an output (reproducible-builds.org).
+std::optional<std::string> source_date() {
+  const char* text = std::getenv("SOURCE_DATE_EPOCH");
+  if (!text) return std::nullopt;
+  std::int64_t seconds = 0;
+  const std::string_view digits(text);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
+  if (error != std::errc() || end != digits.data() + digits.size())
+    throw UserError(fmt::format("SOURCE_DATE_EPOCH is '{}'; it is a number of seconds since 1970", digits));
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds)));
+}
+
 int run(int argc, char** argv) {
   const auto files = make_posix_files();
   const SystemClock clock;
   const auto home = find_home();
-  const NodeRegistry registry = make_registry({home / "models", home / "pipelines"});
+  const NodeRegistry registry = make_registry({*files, home / "models", home / "pipelines", source_date()});
   Program program{*files, clock, registry, home};
 
   CLI::App app{"Atelier: a batch workflow engine for personalised portrait models", "atelier"};
