@@ -28,6 +28,8 @@ double matmul_gflops() {
 
 }  // namespace
 
-MachineFacts machine_facts() { return {TORCH_VERSION, static_cast<int>(torch::cuda::device_count()), matmul_gflops()}; }
+int cuda_device_count() { return static_cast<int>(torch::cuda::device_count()); }
+
+MachineFacts machine_facts() { return {TORCH_VERSION, cuda_device_count(), matmul_gflops()}; }
 
 }  // namespace atelier::diffusion
