@@ -117,7 +117,7 @@ TEST(EndToEndNight, TwoDevicesAndAnotherOrderOfCustomersGiveTheSameBits) {
   std::string list = "[";
   for (const auto& id : ids)
     list += (list.size() > 1 ? ", " : "") + std::string("{id: ") + id + ", target: customers/" + id + "}";
-  night.write_batch(list + "]", "  size: 128\n  rank: 2\n  steps: 6\n");
+  night.write_batch(list + "]", kTinyParams);
   const auto turned = night.run({}, "turned", "cache-turned");
   ASSERT_EQ(turned.exit_code, 0) << turned.out << turned.err;
   EXPECT_EQ(outputs_of(night.out("one")), outputs_of(night.out("two")));

@@ -28,8 +28,7 @@ TinyNight::TinyNight(const std::string& example, const std::string& customers) {
   const auto made =
       atelier({"model", "init", "--arch", "sd1", "--width", "32", "--seed", "7", (folder() / "base").string()});
   if (made.exit_code != 0) throw std::runtime_error("atelier model init: " + made.err);
-  write_batch(customers,
-              example == "tiny" ? "  size: 128\n  rank: 2\n  steps: 6\n" : "  size: 128\n  rank: 8\n  steps: 60\n");
+  write_batch(customers, example == "tiny" ? kTinyParams : "  size: 128\n  rank: 8\n  steps: 60\n");
 }
 
 void TinyNight::write_batch(const std::string& customers, const std::string& params) {

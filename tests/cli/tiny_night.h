@@ -10,6 +10,10 @@
 
 namespace atelier::test {
 
+// The params of examples/tiny, as lines of a batch file.
+inline constexpr const char* kTinyParams =
+    "  size: 128\n  rank: 2\n  steps: 6\n  sampling_steps: 4\n  checkpoint_every: 2\n";
+
 class TinyNight {
  public:
   // `example` is a folder of examples/; `customers` the batch file's `customers:` (a folder, or a flow list).
