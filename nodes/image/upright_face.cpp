@@ -20,6 +20,7 @@ constexpr std::size_t most_guesses = 10;  // looked at again; crowds have more f
 constexpr double face_strength = 0.5;     // of a face; what is none has up to 0.45 on the photos it was tuned on
 constexpr double body_weight = 0.4;       // of the body's place (-1 to 1) against strength
 constexpr double opposite_degrees = 60;
+constexpr double sure_strength = 0.7, sure_body = 0.4;
 
 double wrapped(double degrees) { return std::remainder(degrees, 360.0); }
 
@@ -71,6 +72,10 @@ std::vector<FaceGuess> guesses_at(const cv::Mat& rgb, const FaceDetector& detect
 struct Sighting {
   FaceGuess guess;
   double strength = 0;
+  std::optional<double> body{};  // body_below(), where it was asked for
+
+  // Beyond doubt: no other direction needs to be looked at.
+  bool sure() const { return strength >= sure_strength && body.value_or(-1) >= sure_body; }
 };
 
 bool same_place(const FaceGuess& a, const FaceGuess& b) {
@@ -107,22 +112,6 @@ Sighting levelled(const cv::Mat& rgb, const FaceDetector& detector, FaceGuess gu
   return best;
 }
 
-std::vector<Sighting> sightings_of(const cv::Mat& rgb, const FaceDetector& detector,
-                                   const std::vector<FaceGuess>& guesses) {
-  constexpr double one_direction_degrees = 25;
-  std::vector<Sighting> sightings;
-  std::size_t looked = 0;
-  for (const auto& guess : guesses) {
-    const bool known = std::ranges::any_of(sightings, [&](const Sighting& s) {
-      return same_place(s.guess, guess) && same_direction(s.guess, guess, one_direction_degrees);
-    });
-    if (known || looked++ == most_guesses) continue;
-    const Sighting sighting = levelled(rgb, detector, guess);
-    if (sighting.strength >= face_strength) sightings.push_back(sighting);
-  }
-  return sightings;
-}
-
 // Person below the face less person above it, -1 to 1, in the direction that the sighting calls down.
 double body_below(const cv::Mat& rgb, const PersonSegmenter& segmenter, const FaceGuess& guess) {
   cv::Matx23d back;
@@ -148,12 +137,30 @@ double body_below(const cv::Mat& rgb, const PersonSegmenter& segmenter, const Fa
   return sum / places;
 }
 
+std::vector<Sighting> sightings_of(const cv::Mat& rgb, const FaceDetector& detector, const PersonSegmenter& segmenter,
+                                   const std::vector<FaceGuess>& guesses) {
+  constexpr double one_direction_degrees = 25;
+  std::vector<Sighting> sightings;
+  std::size_t looked = 0;
+  for (const auto& guess : guesses) {
+    const bool known = std::ranges::any_of(sightings, [&](const Sighting& s) {
+      return same_place(s.guess, guess) && (s.sure() || same_direction(s.guess, guess, one_direction_degrees));
+    });
+    if (known || looked++ == most_guesses) continue;
+    Sighting sighting = levelled(rgb, detector, guess);
+    if (sighting.strength < face_strength) continue;
+    if (sighting.strength >= sure_strength) sighting.body = body_below(rgb, segmenter, sighting.guess);
+    sightings.push_back(sighting);
+  }
+  return sightings;
+}
+
 }  // namespace
 
 std::optional<UprightFace> find_upright_face(const cv::Mat& rgb, const FaceDetector& detector,
                                              const PersonSegmenter& segmenter) {
-  auto sightings = sightings_of(rgb, detector, guesses_at(rgb, detector, coarse_side_px));
-  if (sightings.empty()) sightings = sightings_of(rgb, detector, guesses_at(rgb, detector, fine_side_px));
+  auto sightings = sightings_of(rgb, detector, segmenter, guesses_at(rgb, detector, coarse_side_px));
+  if (sightings.empty()) sightings = sightings_of(rgb, detector, segmenter, guesses_at(rgb, detector, fine_side_px));
   if (sightings.empty()) return std::nullopt;
 
   std::ranges::stable_sort(sightings, std::greater{}, &Sighting::strength);
@@ -171,7 +178,8 @@ std::optional<UprightFace> find_upright_face(const cv::Mat& rgb, const FaceDetec
   });
   for (const auto& sighting : sightings) {
     if (!contested || !same_place(sighting.guess, largest.guess)) continue;
-    const double weight = sighting.strength + body_weight * body_below(rgb, segmenter, sighting.guess);
+    const double body = sighting.body ? *sighting.body : body_below(rgb, segmenter, sighting.guess);
+    const double weight = sighting.strength + body_weight * body;
     if (weight > best) {
       best = weight;
       chosen = sighting;
