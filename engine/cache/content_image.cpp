@@ -131,46 +131,70 @@ Expected<ContentImage> ContentImage::of(const Outputs& outputs, const nlohmann::
   return image;
 }
 
-Expected<void> ContentImage::write_body(const Sink& sink) const {
-  std::vector<std::byte> gathered;
-  std::uint64_t position = kSealBytes;  // of the next byte in the file
-  const auto flush = [&]() -> Expected<void> {
-    if (gathered.empty()) return {};
-    auto done = sink(position - gathered.size(), gathered);
-    gathered.clear();
-    return done;
-  };
-  const auto gather = [&](std::uint64_t count, const auto& fill) -> Expected<void> {
-    for (std::uint64_t done = 0; done < count;) {
-      const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(count - done, kGatherBytes - gathered.size()));
-      gathered.resize(gathered.size() + part);
-      fill(done, std::span(gathered).last(part));
-      done += part;
-      position += part;
-      if (gathered.size() == kGatherBytes)
-        if (auto r = flush(); !r) return r;
+namespace {
+
+// Hands bytes to a sink in the order of the file: small ones gathered, large ones as they lie.
+class InOrder {
+ public:
+  explicit InOrder(const ContentImage::Sink& sink) : sink_(sink) {}
+
+  std::uint64_t position() const noexcept { return position_; }  // of the next byte in the file
+
+  // `count` bytes that `fill(at, out)` gives piece by piece, `at` counted from the first of them.
+  template <class Fill>
+  Expected<void> gather(std::uint64_t count, const Fill& fill) {
+    for (std::uint64_t at = 0; at < count;) {
+      const std::uint64_t room = kGatherBytes - gathered_.size();
+      const auto part = static_cast<std::size_t>(std::min(count - at, room));
+      gathered_.resize(gathered_.size() + part);
+      fill(at, std::span(gathered_).last(part));
+      at += part;
+      position_ += part;
+      if (part < room) continue;
+      if (auto flushed = flush(); !flushed) return flushed;
     }
     return {};
-  };
+  }
+
+  Expected<void> add(std::span<const std::byte> bytes) {
+    if (bytes.size() < kLargePiece)
+      return gather(bytes.size(), [&](std::uint64_t at, std::span<std::byte> out) {
+        std::ranges::copy(bytes.subspan(at, out.size()), out.begin());
+      });
+    if (auto flushed = flush(); !flushed) return flushed;
+    auto done = sink_(position_, bytes);
+    position_ += bytes.size();
+    return done;
+  }
+
+  Expected<void> flush() {
+    if (gathered_.empty()) return {};
+    auto done = sink_(position_ - gathered_.size(), gathered_);
+    gathered_.clear();
+    return done;
+  }
+
+ private:
+  const ContentImage::Sink& sink_;
+  std::vector<std::byte> gathered_;
+  std::uint64_t position_ = kSealBytes;
+};
+
+}  // namespace
+
+Expected<void> ContentImage::write_body(const Sink& sink) const {
+  InOrder file(sink);
   const auto structure_until = [&](std::uint64_t end) {
-    const std::uint64_t start = position;
-    return gather(end - start, [&](std::uint64_t at, std::span<std::byte> out) { structure_.read(start + at, out); });
+    const std::uint64_t start = file.position();
+    return file.gather(end - start,
+                       [&](std::uint64_t at, std::span<std::byte> out) { structure_.read(start + at, out); });
   };
   for (const auto& piece : pieces_) {
-    if (auto r = structure_until(piece.offset); !r) return r;
-    if (piece.bytes.size() < kLargePiece) {
-      auto r = gather(piece.bytes.size(), [&](std::uint64_t at, std::span<std::byte> out) {
-        std::ranges::copy(piece.bytes.subspan(at, out.size()), out.begin());
-      });
-      if (!r) return r;
-      continue;
-    }
-    if (auto r = flush(); !r) return r;
-    if (auto r = sink(position, piece.bytes); !r) return r;
-    position += piece.bytes.size();
+    if (auto done = structure_until(piece.offset); !done) return done;
+    if (auto done = file.add(piece.bytes); !done) return done;
   }
-  if (auto r = structure_until(end_); !r) return r;
-  return flush();
+  if (auto done = structure_until(end_); !done) return done;
+  return file.flush();
 }
 
 }  // namespace atelier
