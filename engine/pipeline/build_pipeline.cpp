@@ -23,6 +23,20 @@ std::vector<std::string> names_of(const std::vector<ParamSpec>& params) {
   return names;
 }
 
+// Whether all that the step declares was found: only then is it known what it depends on.
+bool is_whole(const ExpandedStep& step, const std::vector<PortBinding>& ports) {
+  std::size_t declared = 0, bound = 0;
+  for (const auto& port : step.declaration->in) declared += port.references.size();
+  for (const auto& port : ports) bound += port.sources.size();
+  const auto is_bound = [&](const PortSpec& port) {
+    return !port.required || std::ranges::any_of(ports, [&](const auto& binding) { return binding.spec == &port; });
+  };
+  const auto is_read = [](const ParamDeclaration& param) { return param.expression.has_value(); };
+  return declared == bound && step.declaration->in_is_whole && step.declaration->with_is_whole &&
+         std::ranges::all_of(step.node->spec().inputs, is_bound) &&
+         std::ranges::all_of(step.declaration->with, is_read);
+}
+
 // What a param without default wants: "an integer from 1 to 10".
 std::string wanted(const ParamSpec& spec) { return mismatch(spec, Value()); }
 
@@ -98,6 +112,7 @@ class PipelineBuilder {
       mistakes_.add(position, owner_of(name, mistake) + mistake.sentence);
     }
     result_.steps.push_back(std::move(step));
+    scope_is_known_.push_back(is_whole(expanded, ports));
   }
 
   void bind_params(PipelineStep& step, const ExpandedStep& expanded) {
@@ -143,6 +158,13 @@ class PipelineBuilder {
       for (const auto& port : step.inputs) customer = customer || std::ranges::any_of(port.sources, is_customers);
       for (const auto& param : step.params) customer = customer || uses(param.expression, customer_name);
       step.scope = customer ? Scope::customer : Scope::batch;
+      // A customer's is a customer's whatever else feeds it.
+      const auto index = static_cast<std::size_t>(&step - result_.steps.data());
+      bool known = scope_is_known_[index];
+      for (const auto& port : step.inputs)
+        for (const auto& source : port.sources)
+          known = known && (source.kind == Source::Kind::input || scope_is_known_[source.index]);
+      scope_is_known_[index] = customer || known;
     }
   }
 
@@ -175,7 +197,7 @@ class PipelineBuilder {
     const auto tell = [&](const std::string& sentence) {
       if (!sentence.empty()) mistakes_.add(output.position, fmt::format("{}: {}", what, sentence));
     };
-    if (output.scope == Scope::batch && uses(output.path, customer_name))
+    if (output.scope == Scope::batch && scope_is_known_[output.step] && uses(output.path, customer_name))
       tell("no customer changes it, so it is written once; expected a path without '${customer}'");
     if (output.scope == Scope::customer && names_in(output.path).empty())
       tell("every customer has one; expected '${customer}' in its path");
@@ -208,7 +230,8 @@ class PipelineBuilder {
   Expansion expansion_;
   Connector connector_;
   ParamValues defaults_;
-  std::vector<std::size_t> place_;  // in Pipeline::steps of each expanded step
+  std::vector<std::size_t> place_;    // in Pipeline::steps of each expanded step
+  std::vector<bool> scope_is_known_;  // of each of Pipeline::steps
   bool has_cycle_ = false;
   Pipeline result_;
 };

@@ -138,7 +138,7 @@ TEST_F(Mutations, OfACsvFileEndInMistakesWithPlaces) { run("/c.csv", csv, rounds
 TEST_F(Mutations, HostileTextsEnd) {
   MistakeList mistakes;
   for (const std::string part : {"[",   "{",   "? ",   "- ", "a: ", "[{",   "\"",   "'",    "|\n", "&a ",
-                                  "*a ", "!a ", "{a: ", "%",  "#",   "a:\n", "- - ", "--- ", "\n ", "é"}) {
+                                 "*a ", "!a ", "{a: ", "%",  "#",   "a:\n", "- - ", "--- ", "\n ", "é"}) {
     std::string text;
     while (text.size() < 200'000) text += part;
     read_yaml("f", text, mistakes);

@@ -243,6 +243,17 @@ TEST(PipelineMistakes, AFileThatCannotBeReadIsTold) {
   EXPECT_EQ(world.mistakes(), "/p.yaml: /p.yaml: Input/output error\n");
 }
 
+TEST(PipelineMistakes, AMistakeBeforeAStepIsNotToldAgainAsTheScopeOfItsOutput) {
+  PipelineCase world(
+      with_steps("  a: {use: shuot, in: {text: story}}\n  b: {use: join, in: {parts: [a, style]}}\n"
+                 "  c: {use: shout, in: {text: b}}\n",
+                 "outputs:\n  o: {from: c, path: \"${customer}.txt\"}\n"));
+  EXPECT_EQ(
+      world.mistakes(),
+      "/p.yaml:6:12: step 'a': no node is named 'shuot'; expected one of blend, count, fail_on, first_word, join, "
+      "learn, params, read, shout, split; did you mean 'shout'?\n");
+}
+
 TEST(PipelineMistakes, AllOfAFileAreToldInTheOrderOfTheirPlaces) {
   PipelineCase world(
       with_steps("  b: {use: shout, in: {text: nothing}, with: {times: 0}}\n  a: {use: shuot}\n", "x: 1\n"));
