@@ -86,6 +86,11 @@ std::vector<Row> task_rows(const Plan& plan, const Batch& batch, const std::vect
   return rows;
 }
 
+// For the counts it does not matter what a task waits for.
+std::string counted_reason(const Task& task) {
+  return task.action == Action::wait && task.reason.starts_with("waits for ") ? "inputs not known yet" : task.reason;
+}
+
 // Counts by node and reason, in the order in which the nodes come in the pipeline.
 std::vector<Row> count_rows(const Plan& plan, const Batch& batch, const std::vector<Group>& groups) {
   struct Count {
@@ -99,7 +104,7 @@ std::vector<Row> count_rows(const Plan& plan, const Batch& batch, const std::vec
     const NodeSpec* spec = spec_of(plan, batch, group.first);
     const std::string node = spec ? spec->name : "(output)";
     if (std::ranges::count(nodes, node) == 0) nodes.push_back(node);
-    const Row row{node, std::string(name_of(task.action)), task.reason};
+    const Row row{node, std::string(name_of(task.action)), counted_reason(task)};
     auto& counts = by_node[node];
     auto found = std::ranges::find(counts, row, &Count::row);
     if (found == counts.end()) found = counts.insert(counts.end(), {row, 0});

@@ -31,9 +31,9 @@ TEST(PlanText, IsATableAndItsCounts) {
             "shout     3      reuse   reused\n"
             "learn     4      reuse   reused\n"
             "blend     3      run     params changed: weights [0.6, 0.9] -> [0.6, 0.8]\n"
-            "render    3      wait    waits for model\n"
+            "render    3      wait    inputs not known yet\n"
             "(output)  4      reuse   up to date\n"
-            "(output)  3      wait    waits for pictures\n");
+            "(output)  3      wait    inputs not known yet\n");
 }
 
 TEST(PlanText, TellsCustomersApartByReason) {
