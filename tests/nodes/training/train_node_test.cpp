@@ -9,6 +9,7 @@
 
 #include "model/base_model.h"
 #include "model/loras.h"
+#include "model/tensors.h"
 #include "support/fake_context.h"
 #include "support/fake_device.h"
 #include "support/run_node.h"
@@ -42,6 +43,13 @@ LoraSet trained(const std::vector<Dataset>& datasets, const std::map<std::string
   return *LoraSet::from(outputs->at("lora"));
 }
 
+std::vector<std::int64_t> steps_done(const FakeContext& context) {
+  std::vector<std::int64_t> steps;
+  for (const auto& metric : context.metrics)
+    if (metric.name == "loss") steps.push_back(metric.step);
+  return steps;
+}
+
 Digest digest_of_training(const std::vector<Dataset>& datasets, FakeContext& context,
                           const std::string& device_id = "cpu:0") {
   const auto outputs = train(datasets, kShort, context, device_id);
@@ -60,10 +68,7 @@ TEST(Train, LearnsALoraOfTheWantedRankAndTellsTheLossOfEachStep) {
   EXPECT_EQ(factors.alpha, 2);
   EXPECT_EQ(lora->base, base_digest(*Model::from(tiny_base())));
   EXPECT_EQ(lora->facts, (nlohmann::json{{"base_model", "sd_v1"}, {"steps", 6}, {"rank", 2}, {"alpha", 2.0}}));
-  std::vector<std::int64_t> steps;
-  for (const auto& metric : context.metrics)
-    if (metric.name == "loss") steps.push_back(metric.step);
-  EXPECT_THAT(steps, ElementsAre(0, 1, 2, 3, 4, 5));
+  EXPECT_THAT(steps_done(context), ElementsAre(0, 1, 2, 3, 4, 5));
 }
 
 TEST(Train, GoesOnToTheBitWhereItWasStopped) {
@@ -78,6 +83,7 @@ TEST(Train, GoesOnToTheBitWhereItWasStopped) {
   EXPECT_EQ(cut.checkpoint->metadata, (nlohmann::json{{"step", 4}, {"steps", 6}}));
   cut.stop_after = -1;
   EXPECT_EQ(digest_of_training(datasets, cut), expected);
+  EXPECT_THAT(steps_done(cut), ElementsAre(0, 1, 2, 3, 4, 5));  // none twice
 }
 
 TEST(Train, GoesOnToTheBitFromAnEarlierCheckpoint) {
@@ -91,6 +97,7 @@ TEST(Train, GoesOnToTheBitFromAnEarlierCheckpoint) {
   FakeContext again;
   again.checkpoint = whole.saved.front();
   EXPECT_EQ(digest_of_training(datasets, again), digest_of(outputs->at("lora")));
+  EXPECT_THAT(steps_done(again), ElementsAre(2, 3, 4, 5));
 }
 
 TEST(Train, BeginsAnewAndSaysSoWhereACheckpointDoesNotFit) {
@@ -193,6 +200,47 @@ TEST(TrainingBatch, ShowsACustomersPhotoAlikeInBothTrainings) {
     EXPECT_TRUE(at::equal(one.timesteps[0], two.timesteps[1]));
     EXPECT_FALSE(at::equal(two.noise[0], two.noise[1]));
   }
+}
+
+TEST(TrainingBatch, DrawsAnewAtEveryVisitAndForEveryPhoto) {
+  const std::vector<Dataset> datasets{tiny_dataset({"a.png", "b.png"})};
+  const VisitPlan plan(datasets, 1, 5);
+  const std::vector<Visit> visits{{0, 0, 0}, {0, 0, 1}, {0, 1, 0}, {0, 0, 0}};
+  const auto batch = training_batch(datasets, plan, visits, {5, 1000, 1, at::kCPU});
+  for (const auto& drawn : {batch.noise, batch.latents}) {
+    EXPECT_FALSE(at::equal(drawn[0], drawn[1]));
+    EXPECT_FALSE(at::equal(drawn[0], drawn[2]));
+    EXPECT_TRUE(at::equal(drawn[0], drawn[3]));
+  }
+  const auto other_seed = training_batch(datasets, plan, visits, {6, 1000, 1, at::kCPU});
+  EXPECT_FALSE(at::equal(batch.noise[0], other_seed.noise[0]));
+}
+
+TEST(TrainingBatch, DrawsNormalNoiseAndUniformTimestepsOfTheWholeSchedule) {
+  const std::vector<Dataset> datasets{tiny_dataset({"a.png"})};
+  const VisitPlan plan(datasets, 1, 0);
+  std::vector<Visit> visits;
+  for (std::uint64_t n = 0; n < 400; ++n) visits.push_back({0, 0, n});
+  const auto batch = training_batch(datasets, plan, visits, {0, 1000, 1, at::kCPU});
+  EXPECT_NEAR(batch.noise.mean().item<double>(), 0, 0.01);  // 409,600 draws: four standard errors are 0.006
+  EXPECT_NEAR(batch.noise.std().item<double>(), 1, 0.01);
+  const auto timesteps = batch.timesteps.to(at::kDouble);
+  EXPECT_NEAR(timesteps.mean().item<double>(), 499.5, 60);  // four standard errors of 400 draws are 58
+  EXPECT_LT(timesteps.min().item<double>(), 50);
+  EXPECT_GT(timesteps.max().item<double>(), 950);
+}
+
+TEST(TrainingBatch, ScalesLatentsAndWeighsRowsByShareAndPhoto) {
+  std::vector<Dataset> datasets{tiny_dataset({"r.png"}, false), tiny_dataset({"a.png"})};
+  datasets[0].share = 0.5;
+  datasets[1].share = 1.5;
+  datasets[1].items[0].weight = 0.25;
+  for (auto& dataset : datasets) dataset.items[0].deviation = constant_tensor({4, kTinyGrid, kTinyGrid}, 0);
+  const VisitPlan plan(datasets, 1, 0);
+  const auto batch = training_batch(datasets, plan, plan.step(0), {0, 1000, 0.5, at::kCPU});
+  EXPECT_TRUE(at::equal(batch.latents[1], 0.5 * as_torch(datasets[1].items[0].mean)));
+  EXPECT_FLOAT_EQ(batch.weights[0].item<float>(), 1.0f);          // share 0.5 of two datasets
+  EXPECT_FLOAT_EQ(batch.weights[1].item<float>(), 3.0f * 0.25f);  // share 1.5, and the photo's own weight
 }
 
 // Loss of each of `pairs` fixed draws of noise and timestep, [pairs], under a LoRA.
