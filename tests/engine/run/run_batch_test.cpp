@@ -178,6 +178,22 @@ TEST(RunBatch, RunsTwoTrainingsAtOnceOnTwoDevices) {
   EXPECT_THAT(devices, ElementsAre("cpu:0", "cpu:1"));
 }
 
+TEST(RunBatch, StartsTasksInTheSchedulersOrderWhateverTheThreadsDo) {
+  const auto order = [] {
+    RunWorld world;
+    world.options.machine.cores = 1;
+    world.options.window = 2;
+    world.run();
+    std::vector<std::string> names;
+    for (const auto& started : world.recorder.all<TaskStarted>())
+      if (started.node == "learn") names.push_back(started.task.name);
+    return names;
+  };
+  // What all share first, then the customers in turn; cleo opens when anna is done.
+  const std::vector<std::string> expected{"look", "person/anna", "person/ben", "person/cleo"};
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(order(), expected);
+}
+
 TEST(RunBatch, DropsContentThatIsKeptWhileNeededWhenItsLastReaderIsDone) {
   RunWorld world;
   world.run();
