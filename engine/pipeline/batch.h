@@ -1,4 +1,17 @@
 // pipeline: a batch: the pipeline it names, values for batch inputs, and tonight's customers.
+//
+//   atelier: 1
+//   pipeline: ../pipelines/portrait.yaml
+//   name: friday                             # the file's name where it is not given
+//   inputs: {base: models/sd15, style: style}  # those of scope batch
+//   params: {steps: 60}
+//   customers:
+//     - {id: anna, target: photos/anna, params: {steps: 80}}
+//
+// or `customers: tonight.csv` (columns id, then inputs and params; an empty cell is not given) or `customers: photos/`
+// (a sub-folder for each: it is the one customer input, or holds a folder or file named as each of several). Relative
+// paths are relative to the file that holds them. What a customer's params change are that customer's steps; a param
+// that only steps of the whole batch depend on belongs to the batch.
 #pragma once
 #include <filesystem>
 #include <map>

@@ -1,7 +1,16 @@
 #include "pipeline/build_pipeline.h"
 #include "pipeline/load.h"
+#include "pipeline/yaml_tree.h"
 
 namespace atelier {
+
+bool is_pipeline(Files& files, const std::filesystem::path& file) {
+  const auto text = read_text(files, file);
+  if (!text) return false;
+  MistakeList mistakes;  // told by whoever loads the file
+  const YamlTree tree = read_yaml(file.string(), *text, mistakes);
+  return tree.root.find("steps") && !tree.root.find("pipeline");
+}
 
 Checked<Pipeline> load_pipeline(Files& files, const std::filesystem::path& file, const NodeRegistry& registry) {
   MistakeList mistakes;

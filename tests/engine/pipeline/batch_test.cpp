@@ -18,6 +18,14 @@ steps:
 outputs: {both: {from: both, path: "${customer}/both.txt"}}
 )";
 
+TEST(FileKinds, APipelineHasStepsAndNamesNoPipeline) {
+  PipelineCase world(pipeline, {{"/night.yaml", "atelier: 1\npipeline: p.yaml\nsteps: {}\n"}, {"/x", "a: }"}});
+  EXPECT_TRUE(is_pipeline(world.files, "/p.yaml"));
+  EXPECT_FALSE(is_pipeline(world.files, "/night.yaml"));
+  EXPECT_FALSE(is_pipeline(world.files, "/x"));
+  EXPECT_FALSE(is_pipeline(world.files, "/nowhere"));
+}
+
 // A studio with its pipeline in one folder and tonight's batch in another.
 struct Night : testing::Test {
   PipelineCase world{
