@@ -91,22 +91,29 @@ int run_it(Program& program, const RunCommandOptions& options) {
   run.grace = std::chrono::seconds(options.grace_s);
   run.watched_folders = {cache->folder()};
 
+  // Names the run to a collection of garbage beside it; the run's folder has its name only later.
+  const auto lease =
+      cache->leases().begin_run(fmt::format("{}-{}", getpid(), program.clock.wall().time_since_epoch().count()));
+  if (!lease) {
+    fmt::print(stderr, "atelier: {}\n", lease.error().message);
+    return kWrongInput;
+  }
   StopToken stop;
   const SignalStop signals(stop);
   ThreadTicker ticker;
   Progress progress(progress_style(STDERR_FILENO), write_to_stderr);
   JsonLines lines;
-  const auto abandon = [](int exit_code) { _exit(exit_code); };
-  const RunResult result = run_batch(run, *batch,
-                                     {program.registry,
-                                      cache->store(),
-                                      cache->ledger(),
-                                      program.files,
-                                      program.clock,
-                                      ticker,
-                                      stop,
-                                      {options.batch.json ? static_cast<Observer*>(&lines) : &progress},
-                                      abandon});
+  const RunSeams seams{.registry = program.registry,
+                       .store = cache->store(),
+                       .ledger = cache->ledger(),
+                       .files = program.files,
+                       .clock = program.clock,
+                       .ticker = ticker,
+                       .stop = stop,
+                       .observers = {options.batch.json ? static_cast<Observer*>(&lines) : &progress},
+                       .abandon = [](int exit_code) { _exit(exit_code); },
+                       .hold = [&](std::span<const Digest> keys) { return (*lease)->hold(keys); }};
+  const RunResult result = run_batch(run, *batch, seams);
   print(result, options.batch.json);
   return result.exit_code;
 }

@@ -30,7 +30,7 @@ TEST(Usage, EveryCommandHasAnExampleInItsHelp) {
 TEST(Usage, AMissingBatchIsToldWithoutAFault) {
   const auto finished = atelier({"validate", "no-such.yaml"});
   EXPECT_EQ(finished.exit_code, 2);
-  EXPECT_EQ(finished.err, "no-such.yaml: file not found\n1 mistake; nothing was run.\n");
+  EXPECT_EQ(finished.err, "no-such.yaml: there is no such file\n1 mistake; nothing was run.\n");
 }
 
 TEST(Usage, ASettingWithoutAValueIsTold) {
