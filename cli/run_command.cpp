@@ -73,7 +73,7 @@ int run_it(Program& program, const RunCommandOptions& options) {
   const Machine machine = this_machine(options);
   const auto devices = parse_devices(options.devices, machine);
   if (!devices) {
-    fmt::print(stderr, "--devices: {}\n", devices.error().message);
+    fmt::print(stderr, "{}\n", devices.error().message);
     return kWrongInput;
   }
   const auto batch = read_batch(program, options.batch);

@@ -6,6 +6,22 @@
 #include <fmt/format.h>
 
 namespace atelier {
+namespace {
+
+// A run that was killed could not remove its scratch folder. Nobody else runs here: the lock is held.
+Expected<void> remove_left_scratch(Files& files, const std::filesystem::path& runs) {
+  const auto names = files.list(runs);
+  if (!names) return tl::unexpected(names.error());
+  for (const auto& name : *names) {
+    const auto scratch = runs / name / "scratch";
+    const auto left = files.stat(scratch);
+    if (!left || !*left) continue;
+    if (auto removed = files.remove_all(scratch); !removed) return removed;
+  }
+  return {};
+}
+
+}  // namespace
 
 Expected<RunFolder> open_run_folder(Files& files, const Clock& clock, const std::filesystem::path& out) {
   const auto runs = out / "runs";
@@ -15,6 +31,7 @@ Expected<RunFolder> open_run_folder(Files& files, const Clock& clock, const std:
   if (!*lock)
     return failure(
         fmt::format("{}: another run is writing there; wait for it, or give this one another --out", out.string()));
+  if (const auto cleared = remove_left_scratch(files, runs); !cleared) return tl::unexpected(cleared.error());
   const std::time_t now = Clock::WallTime::clock::to_time_t(clock.wall());
   const std::string time = fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(now));
   for (int n = 1;; ++n) {

@@ -1,0 +1,117 @@
+#include "run/task_context.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "run_world.h"
+
+namespace atelier {
+namespace {
+
+using ::testing::ElementsAre;
+using namespace std::chrono_literals;
+
+struct Desk {
+  MemoryFiles files;
+  MemoryStore store;
+  ManualClock clock;
+  Recorder recorder;
+  EventBus events{clock, {&recorder}};
+  StopToken stop;
+  RunFolder folder{"r-1", "/out/runs/r-1", nullptr};
+  StepLog log;
+  Digest key = sha256("key");
+  TaskContext::Surroundings around{store, files, clock, events, stop, folder};
+  std::unique_ptr<TaskContext> context =
+      std::make_unique<TaskContext>(around, TaskRef{7, 1, "person/anna"}, key, 3, log);
+};
+
+TEST(TaskContext, GivesAnEmptyScratchFolderAndRemovesItAfterwards) {
+  Desk desk;
+  const auto scratch = desk.context->scratch();
+  EXPECT_EQ(scratch, desk.context->scratch());
+  EXPECT_TRUE(desk.files.exists(scratch));
+  desk.files.put(scratch / "half.bin", "x");
+  desk.context.reset();
+  EXPECT_FALSE(desk.files.exists(scratch));
+}
+
+TEST(TaskContext, PutsPreviewsIntoTheRunsFolder) {
+  Desk desk;
+  const std::string png = "png";
+  desk.context->preview("step/20", std::as_bytes(std::span(png)));
+  EXPECT_EQ(desk.files.text("/out/runs/r-1/previews/person+anna/step+20.png"), "png");
+  const auto told = desk.recorder.all<TaskPreview>();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].path, "previews/person+anna/step+20.png");
+}
+
+TEST(TaskContext, TellsProgressNoOftenerThanAPersonReads) {
+  Desk desk;
+  for (int step = 0; step <= 100; ++step) {
+    desk.context->progress(step / 100.0, "learning");
+    desk.clock.advance(10ms);
+  }
+  const auto told = desk.recorder.all<TaskProgress>();
+  EXPECT_EQ(told.size(), 6U) << "one second of five a second, and the end";
+  EXPECT_EQ(told.back().fraction, 1);
+}
+
+TEST(TaskContext, KeepsWarningsForTheResult) {
+  Desk desk;
+  desk.context->warn("dark");
+  desk.context->warn("few");
+  EXPECT_THAT(desk.context->warnings(), ElementsAre("dark", "few"));
+  EXPECT_EQ(desk.recorder.all<TaskWarning>().size(), 2U);
+}
+
+TEST(TaskContext, KeepsCheckpointsUnderTheTasksKey) {
+  Desk desk;
+  EXPECT_FALSE(desk.context->used_checkpoints());
+  EXPECT_FALSE(desk.context->load_checkpoint());
+  ASSERT_TRUE(desk.context->save_checkpoint(text_artifact("half")));
+  EXPECT_TRUE(desk.context->used_checkpoints());
+  EXPECT_TRUE(desk.store.checkpoint(desk.key));
+  EXPECT_TRUE(desk.context->load_checkpoint());
+}
+
+TEST(TaskContext, HeedsTheStopOfTheRun) {
+  Desk desk;
+  EXPECT_FALSE(desk.context->stop_requested());
+  desk.stop.request(15);
+  EXPECT_TRUE(desk.context->stop_requested());
+  EXPECT_EQ(desk.context->threads(), 3);
+}
+
+TEST(StepLog, KeepsTheFirstAndTheLastLines) {
+  StepLog log;
+  for (int i = 0; i < 1000; ++i) log.add("line " + std::to_string(i));
+  const auto text = log.text();
+  EXPECT_TRUE(text.starts_with("line 0\n"));
+  EXPECT_NE(text.find("line 99\n… 500 lines left out …\nline 600\n"), std::string::npos);
+  EXPECT_TRUE(text.ends_with("line 999\n"));
+}
+
+TEST(RunFolder, GetsItsNameFromTheTimeAndANumberThatIsFree) {
+  MemoryFiles files;
+  const ManualClock clock;
+  for (const char* name : {"20231114T221320Z-1", "20231114T221320Z-2"}) {
+    const auto folder = open_run_folder(files, clock, "/out");
+    ASSERT_TRUE(folder);
+    EXPECT_EQ(folder->name, name);
+    EXPECT_EQ(folder->events(), std::filesystem::path("/out/runs") / name / "events.jsonl");
+  }
+}
+
+TEST(RunFolder, RemovesTheScratchOfARunThatWasKilled) {
+  MemoryFiles files;
+  const ManualClock clock;
+  files.put("/out/runs/20230101T000000Z-1/scratch/1-7-abc/half.bin", "x");
+  files.put("/out/runs/20230101T000000Z-1/events.jsonl", "{}");
+  ASSERT_TRUE(open_run_folder(files, clock, "/out"));
+  EXPECT_FALSE(files.exists("/out/runs/20230101T000000Z-1/scratch"));
+  EXPECT_TRUE(files.exists("/out/runs/20230101T000000Z-1/events.jsonl"));
+}
+
+}  // namespace
+}  // namespace atelier
