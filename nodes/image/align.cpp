@@ -51,8 +51,16 @@ struct Networks {
   const PersonSegmenter& person;
 };
 
+Face moved(const Face& face, Point from, Point to) {
+  Face result = face;
+  for (auto& p : result.landmarks) p = {p.x - from.x + to.x, p.y - from.y + to.y};
+  result.box.x += to.x - from.x;
+  result.box.y += to.y - from.y;
+  return result;
+}
+
 // The photo turned by quarter turns, which lose nothing, and then by what is left, where it exceeds the tolerance.
-Image aligned(const FaceDetector& detector, const Image& image, const UprightFace& found, const Params& params) {
+Image aligned(const Image& image, const UprightFace& found, const Params& params) {
   const double turn = found.turn_degrees + params.number("angle_deg");
   const int quarters = (static_cast<int>(std::lround(turn / 90)) % 4 + 4) % 4;
   const double rest = std::remainder(turn - 90.0 * quarters, 360.0);
@@ -63,12 +71,14 @@ Image aligned(const FaceDetector& detector, const Image& image, const UprightFac
   cv::Mat picture = quarter_turned(original, quarters);
   cv::Mat valid = image.valid ? quarter_turned(mat_of(*image.valid), quarters) : cv::Mat();
   if (quarters % 2 == 1) std::swap(result.original_width, result.original_height);
-  if (std::abs(rest) > params.number("tolerance_deg")) {
+  const bool turns = std::abs(rest) > params.number("tolerance_deg");
+  if (turns) {
     valid = turned_validity(valid, picture.size(), centre, rest);
     picture = turned(picture, centre, rest);
   }
-  result.face = measure_face(picture, detector, centre, found.side_px, params.number("angle_deg"));
-  if (result.face) result.face->faces_found = found.faces_found;
+  // Known in the picture turned by found.turn_degrees about the face, which stays where it is.
+  const double done = 90.0 * quarters + (turns ? rest : 0.0);
+  result.face = turned(moved(found.face, found.centre, centre), centre, done - found.turn_degrees);
   if (picture.data != original.data) result.pixels = tensor_of(picture);
   if (!valid.empty()) result.valid = tensor_of(valid);
   return result;
@@ -98,9 +108,9 @@ class Align final : public SingleNode {
 Expected<std::optional<Image>> Align::align(const Image& image, const Job& job, const Networks& networks) const {
   const auto found = find_upright_face(mat_of(image.pixels), networks.faces, networks.person);
   if (found) {
-    if (found->faces_found > 1)
-      job.context.warn(fmt::format("{}: {} faces; the largest one counts", image.name, found->faces_found));
-    return aligned(networks.faces, image, *found, job.params);
+    if (found->face.faces_found > 1)
+      job.context.warn(fmt::format("{}: {} faces; the largest one counts", image.name, found->face.faces_found));
+    return aligned(image, *found, job.params);
   }
   const std::string& on_no_face = job.params.text("on_no_face");
   if (on_no_face == "fail") return failure(fmt::format("{}: no face was found, and on_no_face is fail", image.name));

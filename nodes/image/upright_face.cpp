@@ -86,24 +86,29 @@ bool same_direction(const FaceGuess& a, const FaceGuess& b, double within_degree
   return std::abs(wrapped(a.turn_degrees - b.turn_degrees)) < within_degrees;
 }
 
+Point centre_of(const Box& box) { return {box.x + box.width / 2, box.y + box.height / 2}; }
+
+// The guess moved and turned to where the face was seen, in the picture turned by the guess.
+FaceGuess corrected(const FaceGuess& guess, const Face& seen) {
+  FaceGuess better = guess;
+  better.centre = turned(centre_of(seen.box), guess.centre, -guess.turn_degrees);
+  better.side_px = std::max(seen.box.width, seen.box.height);
+  better.turn_degrees = wrapped(guess.turn_degrees - eye_line_degrees(seen));
+  return better;
+}
+
 // The guess corrected by what its views show, until what is left is within their noise.
 Sighting levelled(const cv::Mat& rgb, const FaceDetector& detector, FaceGuess guess) {
-  constexpr int most_rounds = 4;
-  constexpr double noise_degrees = 0.4;
+  constexpr int most_rounds = 3;
+  constexpr double noise_degrees = 4;
   constexpr double hopeless_strength = 0.3;
   Sighting best{guess, 0};
   for (int round = 0; round < most_rounds; ++round) {
-    const FaceEvidence evidence = look_again(rgb, detector, guess);
+    const FaceEvidence evidence = look_again(rgb, detector, guess, Look::quick);
     if (evidence.strength > best.strength) best = {guess, evidence.strength};
     if (!evidence.face || evidence.strength < hopeless_strength) break;
     const double left = eye_line_degrees(*evidence.face);
-    const Point seen = {evidence.face->box.x + evidence.face->box.width / 2,
-                        evidence.face->box.y + evidence.face->box.height / 2};
-    // The views' coordinates are those of the turned picture; the centre goes back to the picture's own.
-    const Point centre = turned(seen, guess.centre, -guess.turn_degrees);
-    guess.centre = centre;
-    guess.side_px = std::max(evidence.face->box.width, evidence.face->box.height);
-    guess.turn_degrees = wrapped(guess.turn_degrees - left);
+    guess = corrected(guess, *evidence.face);
     if (std::abs(left) <= noise_degrees) {
       best.guess = guess;
       break;
@@ -155,6 +160,23 @@ std::vector<Sighting> sightings_of(const cv::Mat& rgb, const FaceDetector& detec
   return sightings;
 }
 
+// Where the face of a sighting lies exactly.
+UprightFace measured(const cv::Mat& rgb, const FaceDetector& detector, FaceGuess guess) {
+  constexpr double worth_another_look_degrees = 1.5;
+  for (int round = 0;; ++round) {
+    const auto seen = look_again(rgb, detector, guess, Look::precise).face;
+    if (!seen) break;
+    const double left = eye_line_degrees(*seen);
+    if (round > 0 || std::abs(left) <= worth_another_look_degrees)
+      return {wrapped(guess.turn_degrees - left), guess.centre, turned(*seen, guess.centre, -left)};
+    guess = corrected(guess, *seen);
+  }
+  // Seen small and not large: the quick look's view is what there is.
+  const auto seen = look_again(rgb, detector, guess, Look::quick).face.value_or(Face{});
+  const double left = eye_line_degrees(seen);
+  return {wrapped(guess.turn_degrees - left), guess.centre, turned(seen, guess.centre, -left)};
+}
+
 }  // namespace
 
 std::optional<UprightFace> find_upright_face(const cv::Mat& rgb, const FaceDetector& detector,
@@ -185,14 +207,9 @@ std::optional<UprightFace> find_upright_face(const cv::Mat& rgb, const FaceDetec
       chosen = sighting;
     }
   }
-  return UprightFace{chosen.guess.turn_degrees, chosen.guess.centre, chosen.guess.side_px,
-                     static_cast<int>(faces.size())};
-}
-
-std::optional<Face> measure_face(const cv::Mat& rgb, const FaceDetector& detector, Point centre, double side_px,
-                                 double eye_line) {
-  const auto seen = look_again(rgb, detector, {centre, side_px, -eye_line, 1}).face;
-  return seen ? std::optional(turned(*seen, centre, eye_line)) : std::nullopt;
+  auto result = measured(rgb, detector, chosen.guess);
+  result.face.faces_found = static_cast<int>(faces.size());
+  return result;
 }
 
 }  // namespace atelier

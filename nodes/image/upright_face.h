@@ -11,8 +11,7 @@ namespace atelier {
 struct UprightFace {
   double turn_degrees = 0;  // clockwise, -180 to 180: brings the eye line level and the eyes above the mouth
   Point centre;             // of the face, in the picture as given
-  double side_px = 0;       // of the face
-  int faces_found = 1;
+  Face face;                // in the picture turned by turn_degrees about centre; its eye line is level
 };
 
 // The largest face of `rgb` (CV_8UC3, any size), however it is turned. A detector's score does not tell up from down,
@@ -20,10 +19,5 @@ struct UprightFace {
 // are, when there is a body below and none above.
 std::optional<UprightFace> find_upright_face(const cv::Mat& rgb, const FaceDetector& detector,
                                              const PersonSegmenter& segmenter);
-
-// The face at `centre` of a picture in which its eye line lies at `eye_line` degrees, in the picture's coordinates: the
-// median of what is seen at several sizes and tilts. Empty where it is not seen.
-std::optional<Face> measure_face(const cv::Mat& rgb, const FaceDetector& detector, Point centre, double side_px,
-                                 double eye_line);
 
 }  // namespace atelier

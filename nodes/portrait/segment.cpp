@@ -14,8 +14,9 @@
 namespace atelier {
 namespace {
 
-// A person is found when it covers this much of the picture and, where a face is known, this much of the face.
-constexpr double least_person_share = 0.01, least_person_in_face = 0.35;
+// A person is found when the network is sure of one over this much of the picture (it is half sure of half of a bare
+// wall) and, where a face is known, the mask holds this much of it.
+constexpr double sure = 0.9, least_sure_share = 0.01, least_person_in_face = 0.35;
 constexpr double windows_per_side = 64;  // of the guided filter: one pixel of the network's 320 is 1.6 of 512
 constexpr double sigma_of_feather = 0.25;
 
@@ -63,7 +64,7 @@ cv::Mat person_mask(const cv::Mat& rgb, const PersonSegmenter& segmenter, double
 }
 
 bool person_found(const cv::Mat& person, const cv::Mat& face) {
-  if (cv::mean(person)[0] < least_person_share) return false;
+  if (cv::countNonZero(person > sure) < least_sure_share * static_cast<double>(person.total())) return false;
   if (face.empty()) return true;
   const double area = cv::sum(face)[0];
   return area <= 0 || cv::sum(person.mul(face))[0] / area >= least_person_in_face;
@@ -93,9 +94,9 @@ cv::Mat Segment::region_of(const Image& image, const PersonSegmenter& segmenter,
   const cv::Mat face = image.face ? face_shape(rgb.size(), *image.face, feather) : cv::Mat();
   const cv::Mat person = person_mask(rgb, segmenter, feather);
   if (!person_found(person, face)) {
-    job.context.warn(fmt::format("{}: no person was found; {}", image.name,
-                                 face.empty() ? "nor a face: the whole picture counts as background"
-                                              : "an ellipse around the face counts as the portrait"));
+    job.context.warn(fmt::format("{}: no person was found{}", image.name,
+                                 face.empty() ? ", nor a face; the whole picture counts as background"
+                                              : "; an ellipse around the face counts as the portrait"));
     return face.empty() ? cv::Mat(rgb.size(), CV_32FC1, cv::Scalar(0)) : face;
   }
   if (region == "person") return person;

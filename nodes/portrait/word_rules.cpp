@@ -65,7 +65,8 @@ WordRules WordRules::parse(std::string_view yaml, const std::string& file_name) 
   WordRules rules;
   rules.digest_ = sha256(yaml);
   const YAML::Node root = YAML::Load(std::string(yaml));
-  if (!root.IsMap() || !root["groups"].IsMap()) refuse(file_name, root.Mark(), "expects a map with 'groups'");
+  if (!root.IsMap() || !root["groups"] || !root["groups"].IsMap())
+    refuse(file_name, root.Mark(), "expects a map with 'groups'");
   for (const auto& connector : root["connectors"]) rules.connectors_.push_back(word_texts(connector.as<std::string>()));
   std::ranges::stable_sort(rules.connectors_, std::greater{}, &Phrase::size);
   for (const auto& group : root["groups"]) {
