@@ -79,15 +79,21 @@ TaskResult TaskRunner::run_step(Running& running) const {
   const auto claim = around_.store.try_claim(resolution.key);
   if (!claim) return halted(claim.error().message);
   if (!*claim) return {.state = State::busy};
-  // Another process may have finished it between the look-up and the claim.
+  // Another process may have finished it between the look-up and the claim, and dropped its content since.
   around_.ledger.refresh();
-  if (auto record = around_.ledger.find(resolution.key)) {
-    const bool recipe = around_.batch.pipeline.steps[running.task.step].node->spec().keep == Keep::recipe;
-    if (recipe || around_.store.has(resolution.key))
-      return reused(running, std::make_shared<const Record>(std::move(*record)), "made meanwhile by another run");
-  }
+  if (const auto made = made_meanwhile(running, resolution))
+    return reused(running, made, "made meanwhile by another run");
   tell_start(running, resolution.reason, resolution.key);
   return make(running, resolution.key);
+}
+
+std::shared_ptr<const Record> TaskRunner::made_meanwhile(const Running& running, const Resolution& before) const {
+  auto record = around_.ledger.find(before.key);
+  if (!record) return nullptr;
+  if (around_.store.has(before.key)) return std::make_shared<const Record>(std::move(*record));
+  if (before.record) return nullptr;  // its content is wanted again, and nobody has made it
+  const auto now = resolve(around_.plan, around_.batch, around_.out, running.task.id, around_.table.records(), seams_);
+  return now.action == Action::reuse ? now.record : nullptr;
 }
 
 TaskResult TaskRunner::make(Running& running, const Digest& key) const {

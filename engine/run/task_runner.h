@@ -41,6 +41,7 @@ class TaskRunner {
  private:
   struct Running;
   TaskResult run_step(Running& running) const;
+  std::shared_ptr<const Record> made_meanwhile(const Running& running, const Resolution& before) const;
   TaskResult make(Running& running, const Digest& key) const;
   TaskResult keep(Running& running, const Digest& key, const Outputs& outputs, double seconds) const;
   TaskResult run_output(Running& running) const;

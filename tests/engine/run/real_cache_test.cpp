@@ -5,8 +5,7 @@
 #include <fstream>
 #include <thread>
 
-#include "cache/cache.h"
-#include "run_world.h"
+#include "disk_studio.h"
 #include "support/temporary_folder.h"
 
 namespace atelier {
@@ -15,59 +14,12 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 
-// One "process": its own handles on a cache that others may use too.
-struct Studio {
-  explicit Studio(fs::path where, const std::string& out_name = "out") : folder(std::move(where)) {
-    options.out = folder / out_name;
-    options.machine.cores = 2;
-    options.devices = {{false, 0}, {false, 1}};
-  }
-
-  RunResult run() {
-    recorder.events.clear();
-    auto cache = open_cache(
-        *files, folder / "cache", [this](const std::string& text) { told.push_back(text); }, clock);
-    if (!cache) throw std::runtime_error(cache.error().message);
-    StopToken stop;
-    ThreadTicker ticker(std::chrono::milliseconds(5));
-    return run_batch(options, batch,
-                     {.registry = registry,
-                      .store = (*cache)->store(),
-                      .ledger = (*cache)->ledger(),
-                      .files = *files,
-                      .clock = clock,
-                      .ticker = ticker,
-                      .stop = stop,
-                      .observers = {&recorder},
-                      .abandon = {}});
-  }
-  std::map<std::string, std::string> outputs() const {
-    std::map<std::string, std::string> all;
-    for (const auto& entry : fs::recursive_directory_iterator(options.out)) {
-      const auto relative = entry.path().lexically_relative(options.out).generic_string();
-      if (!entry.is_regular_file() || relative.starts_with("runs")) continue;
-      all[relative] = read_text(*files, entry.path()).value();
-    }
-    return all;
-  }
-
-  fs::path folder;
-  std::unique_ptr<Files> files = make_posix_files();
-  SystemClock clock;
-  std::shared_ptr<TestProbe> probe = std::make_shared<TestProbe>();
-  NodeRegistry registry = make_test_registry(*files, probe);
-  Batch batch = make_night(*files, registry, folder / "studio");
-  RunOptions options;
-  Recorder recorder;
-  std::vector<std::string> told;
-};
-
 TEST(RunOnDisk, DoesNothingTwice) {
   const TemporaryFolder folder;
-  Studio first(folder.path());
+  DiskStudio first(folder.path());
   const auto result = first.run();
   ASSERT_EQ(result.exit_code, 0) << result.summary;
-  Studio second(folder.path());
+  DiskStudio second(folder.path());
   const auto again = second.run();
   EXPECT_EQ(again.exit_code, 0) << again.summary;
   EXPECT_EQ(again.executed, 0U);
@@ -80,7 +32,7 @@ TEST(RunOnDisk, DoesNothingTwice) {
 
 TEST(RunOnDisk, LetsNobodyElseReadWhatItWrites) {
   const TemporaryFolder folder;
-  Studio studio(folder.path());
+  DiskStudio studio(folder.path());
   studio.batch.customers[1].inputs["photos"] = folder.path() / "studio" / "ben";
   std::ofstream(folder.path() / "studio/ben/one.txt") << "this must fail";
   ASSERT_EQ(studio.run().exit_code, 1);
@@ -91,7 +43,7 @@ TEST(RunOnDisk, LetsNobodyElseReadWhatItWrites) {
 
 TEST(RunOnDisk, MakesDamagedContentAgainAndComesToTheSameOutputs) {
   const TemporaryFolder folder;
-  Studio undisturbed(folder.path());
+  DiskStudio undisturbed(folder.path());
   ASSERT_EQ(undisturbed.run().exit_code, 0);
   const auto expected = undisturbed.outputs();
 
@@ -114,7 +66,7 @@ TEST(RunOnDisk, MakesDamagedContentAgainAndComesToTheSameOutputs) {
   ASSERT_EQ(damaged, 1);
   for (const char* id : {"anna", "ben", "cleo"}) fs::remove_all(undisturbed.options.out / id / "model");
 
-  Studio again(folder.path());
+  DiskStudio again(folder.path());
   const auto result = again.run();
   EXPECT_EQ(result.exit_code, 0) << result.summary;
   EXPECT_EQ(again.recorder.all<WaveStarted>().size(), 2U);
@@ -125,7 +77,7 @@ TEST(RunOnDisk, MakesDamagedContentAgainAndComesToTheSameOutputs) {
 
 TEST(RunOnDisk, ComputesAKeyOnceForTwoRunsAtTheSameTime) {
   const TemporaryFolder folder;
-  Studio one(folder.path(), "one"), two(folder.path(), "two");
+  DiskStudio one(folder.path(), "one"), two(folder.path(), "two");
   RunResult first, second;
   std::thread other([&] { second = two.run(); });
   first = one.run();
