@@ -19,7 +19,6 @@ constexpr double guess_score = 0.6;
 constexpr std::size_t most_guesses = 10;  // looked at again; crowds have more faces than a portrait needs
 constexpr double face_strength = 0.5;     // of a face; what is none has up to 0.45 on the photos it was tuned on
 constexpr double body_weight = 0.4;       // of the body's place (-1 to 1) against strength
-constexpr double opposite_degrees = 60;
 constexpr double sure_strength = 0.7, sure_body = 0.4;
 
 double wrapped(double degrees) { return std::remainder(degrees, 360.0); }
@@ -160,6 +159,25 @@ std::vector<Sighting> sightings_of(const cv::Mat& rgb, const FaceDetector& detec
   return sightings;
 }
 
+// One sighting for each face: at each place the direction that strength and body speak for, and of the places those
+// that are about as credible as the best. A face printed on a shirt is weaker and has a person above it too.
+std::vector<Sighting> faces_among(const cv::Mat& rgb, const PersonSegmenter& segmenter,
+                                  std::vector<Sighting> sightings) {
+  constexpr double as_credible = 0.3;
+  if (sightings.size() == 1) return sightings;
+  for (auto& s : sightings)
+    if (!s.body) s.body = body_below(rgb, segmenter, s.guess);
+  const auto weight = [](const Sighting& s) { return s.strength + body_weight * *s.body; };
+  std::ranges::stable_sort(sightings, std::greater{}, weight);
+  const double least = weight(sightings.front()) - as_credible;
+  std::vector<Sighting> faces;
+  for (const auto& sighting : sightings)
+    if (weight(sighting) >= least &&
+        std::ranges::none_of(faces, [&](const Sighting& f) { return same_place(f.guess, sighting.guess); }))
+      faces.push_back(sighting);
+  return faces;
+}
+
 // Where the face of a sighting lies exactly.
 UprightFace measured(const cv::Mat& rgb, const FaceDetector& detector, FaceGuess guess) {
   constexpr double worth_another_look_degrees = 1.5;
@@ -185,29 +203,9 @@ std::optional<UprightFace> find_upright_face(const cv::Mat& rgb, const FaceDetec
   if (sightings.empty()) sightings = sightings_of(rgb, detector, segmenter, guesses_at(rgb, detector, fine_side_px));
   if (sightings.empty()) return std::nullopt;
 
-  std::ranges::stable_sort(sightings, std::greater{}, &Sighting::strength);
-  std::vector<Sighting> faces;  // the surest sighting at each place
-  for (const auto& sighting : sightings)
-    if (std::ranges::none_of(faces, [&](const Sighting& f) { return same_place(f.guess, sighting.guess); }))
-      faces.push_back(sighting);
-  const auto size_of_face = [](const Sighting& s) { return s.guess.side_px; };
-  const Sighting largest = *std::ranges::max_element(faces, {}, size_of_face);
-
-  Sighting chosen = largest;
-  double best = -1;
-  const bool contested = std::ranges::any_of(sightings, [&](const Sighting& s) {
-    return same_place(s.guess, largest.guess) && !same_direction(s.guess, largest.guess, opposite_degrees);
-  });
-  for (const auto& sighting : sightings) {
-    if (!contested || !same_place(sighting.guess, largest.guess)) continue;
-    const double body = sighting.body ? *sighting.body : body_below(rgb, segmenter, sighting.guess);
-    const double weight = sighting.strength + body_weight * body;
-    if (weight > best) {
-      best = weight;
-      chosen = sighting;
-    }
-  }
-  auto result = measured(rgb, detector, chosen.guess);
+  const auto faces = faces_among(rgb, segmenter, std::move(sightings));
+  const auto largest = std::ranges::max_element(faces, {}, [](const Sighting& s) { return s.guess.side_px; });
+  auto result = measured(rgb, detector, largest->guess);
   result.face.faces_found = static_cast<int>(faces.size());
   return result;
 }

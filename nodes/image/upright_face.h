@@ -15,8 +15,8 @@ struct UprightFace {
 };
 
 // The largest face of `rgb` (CV_8UC3, any size), however it is turned. A detector's score does not tell up from down,
-// so a direction is believed when the face is seen there again at several sizes and tilts, and, between two that both
-// are, when there is a body below and none above.
+// and takes printed faces for faces, so one is believed when it is seen again at several sizes and tilts, and, of
+// several sightings, those that have a body below and none above.
 std::optional<UprightFace> find_upright_face(const cv::Mat& rgb, const FaceDetector& detector,
                                              const PersonSegmenter& segmenter);
 

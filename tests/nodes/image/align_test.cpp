@@ -167,6 +167,17 @@ TEST_F(AssetsAlign, TakesTheLargestOfSeveralFacesAndSaysSo) {
   EXPECT_LT(result.face->landmarks[Face::nose].x, 512);
 }
 
+TEST_F(AssetsAlign, IsNotTakenInByAFacePrintedOnAShirt) {
+  Image image = image_of("ben_1.jpg", [] {  // a skull, larger than the head above it
+    cv::Mat rgb = cv::imread(ATELIER_SOURCE_DIR "/examples/night/customers/ben/ben_1.jpg");
+    cv::cvtColor(rgb, rgb, cv::COLOR_BGR2RGB);
+    return rgb;
+  }());
+  const auto result = aligned(image);
+  EXPECT_THAT(context.warnings, IsEmpty());
+  EXPECT_LT(result.face->landmarks[Face::nose].y, 0.4 * static_cast<double>(image.height()));
+}
+
 TEST_F(AssetsAlign, GivesTheSameBitsWhateverRunsBesideIt) {
   const auto image = image_of("a.png", rotated(photo("astronaut.png"), 25));
   const Digest alone = digest_of(ImageSet{{aligned(image)}}.to_artifact());
