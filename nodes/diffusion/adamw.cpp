@@ -1,5 +1,7 @@
 #include "diffusion/adamw.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <c10/core/GradMode.h>
 
 #include <cmath>

@@ -1,5 +1,7 @@
 #include "diffusion/lora_trainer.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
 

@@ -1,6 +1,7 @@
 #include "diffusion/machine.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <torch/cuda.h>
 #include <torch/version.h>
 #include <chrono>

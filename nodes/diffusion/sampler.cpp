@@ -1,5 +1,7 @@
 #include "diffusion/sampler.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <ATen/CPUGeneratorImpl.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>

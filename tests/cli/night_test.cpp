@@ -65,14 +65,14 @@ TEST(EndToEndNight, TwentyKillsLeaveTheBitsOfAnUndisturbedRun) {
 
 TEST(EndToEndNight, ATrainingCutOffGoesOnAtItsLastCheckpoint) {
   TinyNight night;
-  const std::vector<std::string> longer{"--set", "steps=40", "--set", "checkpoint_every=5"};
+  const std::vector<std::string> longer{"--set", "steps=16", "--set", "checkpoint_every=3"};
   ASSERT_EQ(night.run(longer, "calm", "calm-cache").exit_code, 0);
 
   Process process(night.arguments("run", longer));
   const auto trained_enough = [&] {
     const auto events = fs::exists(night.out() / "runs") ? night.events() : std::vector<nlohmann::json>{};
     return std::ranges::any_of(events, [](const auto& event) {
-      return event["event"] == "task_metric" && event["step"].template get<int>() >= 10;
+      return event["event"] == "task_metric" && event["step"].template get<int>() >= 7;
     });
   };
   while (process.running() && !trained_enough()) std::this_thread::sleep_for(milliseconds(20));
