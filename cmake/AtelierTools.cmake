@@ -10,6 +10,7 @@ if(MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 if(ATELIER_SANITIZE)
-  add_compile_options(-fsanitize=${ATELIER_SANITIZE} -fno-omit-frame-pointer -g1)
+  # g++ 12 takes what a sanitizer inserts for the use of uninitialized variants.
+  add_compile_options(-fsanitize=${ATELIER_SANITIZE} -fno-omit-frame-pointer -g1 -Wno-maybe-uninitialized)
   add_link_options(-fsanitize=${ATELIER_SANITIZE})
 endif()
