@@ -80,7 +80,8 @@ class ModuleReader {
 }  // namespace
 
 std::string relative_to_file(const std::string& from, const std::string& named) {
-  return (fs::path(from).parent_path() / named).lexically_normal().string();
+  const std::string path = (fs::path(from).parent_path() / named).lexically_normal().string();
+  return path.empty() ? "." : path;  // a path that is empty has no absolute one
 }
 
 std::optional<std::string> read_named_file(Files& files, const std::string& file, const SourcePosition& position,

@@ -49,9 +49,10 @@ bool YamlReader::is_map(const YamlNode& node, std::string_view what) {
 }
 
 std::optional<std::string> YamlReader::text(const YamlNode& node, std::string_view what) {
-  if (node.kind == YamlNode::Kind::scalar) return node.text;
+  if (node.kind == YamlNode::Kind::scalar && !node.text.empty()) return node.text;
   if (node.kind != YamlNode::Kind::refused)
-    tell(position(node), fmt::format("{}: expects text, is {}", what, name_of(node.kind)));
+    tell(position(node), fmt::format("{}: expects text, is {}", what,
+                                     node.kind == YamlNode::Kind::scalar ? "empty" : name_of(node.kind)));
   return {};
 }
 

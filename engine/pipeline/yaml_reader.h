@@ -24,7 +24,7 @@ class YamlReader {
 
   // Each of these answers false, or nothing, after having told why. `what` begins the sentence: "step 'model'".
   bool is_map(const YamlNode& node, std::string_view what);
-  // A scalar as it is written: for ids, names and paths.
+  // A scalar as it is written, not empty: for ids, names and paths.
   std::optional<std::string> text(const YamlNode& node, std::string_view what);
   std::optional<Value> value(const YamlNode& node, std::string_view what);
   std::optional<Expression> expression(const YamlNode& node, std::string_view what);

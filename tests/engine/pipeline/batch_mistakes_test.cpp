@@ -58,6 +58,9 @@ const WrongBatch files[] = {
     {"UnknownKey", with_rest(style + "custmers: []\n"),
      "/night.yaml:4:1: unknown key 'custmers'; a batch has atelier, pipeline, name, inputs, params, customers; did you "
      "mean 'customers'?\n"},
+    {"EmptyPipeline", "atelier: 1\npipeline: \"\"\n", "/night.yaml:2:11: key 'pipeline': expects text, is empty\n"},
+    {"EmptyInput", with_customers(" [{id: a, story: ''}]\n"),
+     "/night.yaml:4:28: customer 'a', input 'story': expects text, is empty\n"},
     {"NoPipeline", "atelier: 1\ncustomers: []\n", "/night.yaml:1:1: 'pipeline' is missing; expected it in a batch\n"},
     {"PipelineThatIsNotThere", "atelier: 1\npipeline: q.yaml\ncustomers: []\n",
      "/night.yaml:2:11: key 'pipeline': there is no file '/q.yaml'; did you mean '/p.yaml'?\n"},
@@ -138,7 +141,7 @@ const WrongBatch lists[] = {
     {"Runs", with_customers(" [{id: runs, story: a.txt}]\n"),
      "/night.yaml:4:18: id 'runs' is the folder where the runs are kept; expected another\n"},
     {"EmptyId", with_customers(" [{id: \"\", story: a.txt}]\n"),
-     "/night.yaml:4:18: the id is empty; expected letters, digits, '-', '_' and '.'\n"},
+     "/night.yaml:4:18: a customer, key 'id': expects text, is empty\n"},
     {"LongId", with_customers(" [{id: " + std::string(101, 'x') + ", story: a.txt}]\n"),
      "/night.yaml:4:18: id 'xxxxxxxxxxxxxxxxxxxx…' has 101 characters; expected at most 100\n"},
     {"NoId", with_customers(" [{story: a.txt}]\n"), "/night.yaml:4:13: a customer has no id; expected 'id: …'\n"},
@@ -281,6 +284,30 @@ TEST(BatchMistakes, ASubFolderMustHoldWhatIsNamedAsTheInputs) {
       night.night_mistakes(),
       "/night.yaml:3:12: customer 'anna': '/c/anna' has nothing named 'hero'; expected a sub-folder or a file for "
       "the input; did you mean 'heroe'?\n");
+}
+
+TEST(BatchMistakes, ACsvCellMustHoldAnIdAndAParamMustNotEmptyAPath) {
+  PipelineCase night(pipeline, world);
+  night.files.put("/night.yaml", with_customers(" c.csv\n"));
+  night.files.put("/c.csv", "id,story\n\"\",a.txt\n");
+  EXPECT_EQ(night.night_mistakes(), "/c.csv:2:1: the id is empty; expected letters, digits, '-', '_' and '.'\n");
+  PipelineCase empty(
+      "atelier: 1\nparams: {to: x}\ninputs: {style: {type: text, scope: batch}}\n"
+      "steps: {a: {use: shout, in: {text: style}}}\noutputs: {o: {from: a, path: \"${to}\"}}\n",
+      world);
+  empty.files.put("/night.yaml",
+                  "atelier: 1\npipeline: p.yaml\ninputs: {style: s.txt}\nparams: {to: \"\"}\ncustomers: [{id: a}]\n");
+  EXPECT_EQ(empty.night_mistakes(),
+            "/p.yaml:5:30: output 'o': the path is empty; expected a path below the output folder\n");
+}
+
+TEST(BatchMistakes, AFileInTheFolderWhereTheUserIsHasNoFolderInItsName) {
+  PipelineCase night;
+  EXPECT_EQ(lines(load_batch(night.files, "nowhere.yaml", night.registry).error()),
+            "nowhere.yaml: there is no such file\n");
+  night.files.put(std::filesystem::absolute("night.yaml"), "atelier: 1\npipeline: .\ncustomers: []\n");
+  EXPECT_EQ(lines(load_batch(night.files, "night.yaml", night.registry).error()),
+            "night.yaml:2:11: key 'pipeline': '.' is no file\n");
 }
 
 TEST(BatchMistakes, AChoiceMadeByAnIdIsCheckedForEveryCustomer) {

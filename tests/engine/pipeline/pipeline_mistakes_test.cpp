@@ -86,6 +86,7 @@ const WrongFile connections[] = {
      "/p.yaml:6:12: step 'a': no node is named 'shuot'; expected one of blend, count, fail_on, first_word, join, "
      "learn, "
      "params, read, shout, split; did you mean 'shout'?\n"},
+    {"EmptyNode", with_steps("  a: {use: \"\"}\n"), "/p.yaml:6:12: step 'a', key 'use': expects text, is empty\n"},
     {"NoNode", with_steps("  a: {in: {text: story}}\n"), "/p.yaml:6:3: step 'a': has no node; expected 'use: …'\n"},
     {"UnknownPort", with_steps("  a: {use: shout, in: {text: story, tex: story}}\n"),
      "/p.yaml:6:37: step 'a': node 'shout' has no port 'tex'; it has text; did you mean 'text'?\n"},
@@ -212,7 +213,7 @@ const WrongFile outputs[] = {
     {"Absolute", with_output("  o: {from: b, path: /etc/o.txt}\n"),
      "/p.yaml:9:22: output 'o': '/etc/o.txt' is absolute; expected a path below the output folder\n"},
     {"EmptyPath", with_output("  o: {from: b, path: \"\"}\n"),
-     "/p.yaml:9:22: output 'o': the path is empty; expected a path below the output folder\n"},
+     "/p.yaml:9:22: output 'o', key 'path': expects text, is empty\n"},
     {"EmptyPart", with_output("  o: {from: b, path: a//b}\n"),
      "/p.yaml:9:22: output 'o': 'a//b' has an empty part; expected names between the '/'\n"},
     {"AmongTheRuns", with_output("  o: {from: b, path: runs/o.txt}\n"),
