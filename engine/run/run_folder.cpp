@@ -47,7 +47,7 @@ Expected<RunFolder> open_run_folder(Files& files, const Clock& clock, const std:
 std::string file_name_of(std::string_view task) {
   std::string name(task);
   for (char& c : name)
-    if (c == '/') c = '+';
+    if (c == '/' || c == ' ') c = c == '/' ? '+' : '-';
   return name;
 }
 

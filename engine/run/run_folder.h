@@ -24,7 +24,7 @@ struct RunFolder {
 // system says.
 Expected<RunFolder> open_run_folder(Files& files, const Clock& clock, const std::filesystem::path& out);
 
-// A name of a task as a file name: "portrait/anna" is "portrait+anna".
+// A name of a task as a file name: "output lora/anna" is "output-lora+anna".
 std::string file_name_of(std::string_view task);
 
 }  // namespace atelier

@@ -103,6 +103,10 @@ TEST(RunFolder, GetsItsNameFromTheTimeAndANumberThatIsFree) {
   }
 }
 
+TEST(RunFolder, NamesFilesAfterTasksWithoutSlashesOrSpaces) {
+  EXPECT_EQ(file_name_of("output lora/anna"), "output-lora+anna");
+}
+
 TEST(RunFolder, RemovesTheScratchOfARunThatWasKilled) {
   MemoryFiles files;
   const ManualClock clock;
