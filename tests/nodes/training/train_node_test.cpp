@@ -71,6 +71,28 @@ TEST(Train, LearnsALoraOfTheWantedRankAndTellsTheLossOfEachStep) {
   EXPECT_THAT(steps_done(context), ElementsAre(0, 1, 2, 3, 4, 5));
 }
 
+TEST(Train, TakesTheStepsOfItsPlanOnLatentsAsTheUNetSeesThem) {
+  const std::vector<Dataset> datasets{tiny_dataset({"r.png"}, false), tiny_dataset({"a.png", "b.png"})};
+  const auto model = *Model::from(tiny_base());
+  const auto folder = *open_base(model);
+  const auto schedule = *diffusion::NoiseSchedule::create(folder.scheduler_config());
+  FakeDevice device;
+  const auto unet = *resident_unet(model, device);
+  diffusion::TrainingOptions options;
+  options.rate = {diffusion::LrCurve::cosine, 1e-3, 0, 6};
+  auto by_hand = *diffusion::LoraTrainer::create(
+      unet, schedule, {starting_lora(unet->lora_targets(), 2, 2, 0, base_digest(model))}, options);
+  const VisitPlan plan(datasets, 1, 0);
+  for (std::int64_t step = 0; step < 6; ++step)
+    ASSERT_TRUE(by_hand.step(training_batch(datasets, plan, plan.step(step), {0, 1000, 0.18215, at::kCPU})));
+
+  const auto by_node = as_diffusion(trained(datasets, kShort));
+  for (const auto& [name, layer] : by_hand.lora().layers) {
+    EXPECT_TRUE(at::equal(by_node.layers.at(name).a, layer.a)) << name;
+    EXPECT_TRUE(at::equal(by_node.layers.at(name).b, layer.b)) << name;
+  }
+}
+
 TEST(Train, GoesOnToTheBitWhereItWasStopped) {
   const std::vector<Dataset> datasets{tiny_dataset({"a.png", "b.png", "c.png"})};
   FakeContext whole, cut;
