@@ -65,7 +65,11 @@ void Progress::see(const TaskProgress& e) {
   running.what = e.what;
 }
 
-void Progress::see(const TaskMetric& e) { running_[e.task.id].metric = fmt::format("{} {:.4f}", e.name, e.value); }
+void Progress::see(const TaskMetric& e) {
+  auto& running = running_[e.task.id];
+  if (running.metric_name.empty()) running.metric_name = e.name;  // a task's first metric is its main one
+  if (running.metric_name == e.name) running.metric = fmt::format("{} {:.4f}", e.name, e.value);
+}
 
 void Progress::see(const TaskWarning& e) {
   if (!e.reused) tell(fmt::format("{}: warning: {}", e.task.name, e.text), yellow);

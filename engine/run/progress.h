@@ -23,12 +23,13 @@ class Progress final : public Observer {
   void on(const Event& event) override;
   void beat() override;  // draws the line again, on a terminal
 
-  // The line without control characters: "1/3 customers, 12/40 tasks, person/anna 30/60 loss 0.123, about 2 min left".
+  // The line without control characters: "1/3 customers, 12/40 tasks, person/anna step 30/60 loss 0.1234, about 2 min
+  // left".
   std::string line() const;
 
  private:
   struct Running {
-    std::string name{}, what{}, metric{};
+    std::string name{}, what{}, metric_name{}, metric{};
     bool device = false;
     double fraction = 0, guess_s = 0;
   };

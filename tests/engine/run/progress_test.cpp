@@ -19,6 +19,7 @@ std::string told(const Progress::Style& style) {
   tell(TaskStarted{.task = {0, 1, "person/anna"}, .node = "train", .device = "cpu:0", .reason = "new", .guess_s = 50});
   now = 110;
   tell(TaskMetric{{0, 1, "person/anna"}, "loss", 20, 0.12345});
+  progress.on(Event{now, TaskMetric{{0, 1, "person/anna"}, "gradient_norm", 20, 3}});
   tell(TaskProgress{{0, 1, "person/anna"}, 0.5, "step 20/40"});
   tell(TaskWarning{{0, 1, "person/anna"}, "the photos are dark"});
   tell(TaskFinished{.task = {0, 1, "person/anna"}, .seconds = 20});
