@@ -105,7 +105,8 @@ Expected<void> run_steps(diffusion::LoraTrainer& trainer, const Setup& setup, co
     if (!results) return passed_on(results.error());
     context.metric("loss", step, results->front().loss);
     context.metric("gradient_norm", step, results->front().gradient_norm);
-    context.progress(static_cast<double>(step + 1) / static_cast<double>(setup.steps), "steps");
+    context.progress(static_cast<double>(step + 1) / static_cast<double>(setup.steps),
+                     fmt::format("step {}/{}", step + 1, setup.steps));
     if ((step + 1) % setup.checkpoint_every == 0 && step + 1 < setup.steps)
       if (auto saved = save(trainer, setup, context); !saved) return saved;
   }
