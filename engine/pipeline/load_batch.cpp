@@ -54,7 +54,7 @@ class BatchLoader {
     read_params(root, names);
     read_settings(settings, names);
     read_customers(root, names);
-    if (!mistakes_.empty()) return;
+    if (!pipeline_is_right_) return;
     check_values(batch_, params_, customers_, settings_, mistakes_);
     if (mistakes_.empty()) check_output_paths(batch_, mistakes_);
   }

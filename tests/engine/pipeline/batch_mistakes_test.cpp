@@ -102,6 +102,12 @@ const WrongBatch values[] = {
      "/night.yaml:4:19: param 'weights': expects a list, each a number, is [\"a\"]\n"},
     {"OutOfRange", with_rest(style + "params: {times: 200}\n"),
      "/night.yaml:4:17: step 'told', param 'times': expects an integer from 1 to 100, '${times}' is 200\n"},
+    {"OutOfRangeBesideOthers", with_rest("params: {times: 200, mark: 3, lout: 1}\n"),
+     "/night.yaml:1:1: input 'style' is missing; expected its path under 'inputs:'\n"
+     "/night.yaml:3:17: step 'told', param 'times': expects an integer from 1 to 100, '${times}' is 200\n"
+     "/night.yaml:3:28: param 'mark': expects text, is 3\n"
+     "/night.yaml:3:31: no param is named 'lout'; the pipeline has times, mark, loud, folder, weights; did you mean "
+     "'loud'?\n"},
     {"NodeCheck", with_rest(style + "params: {weights: [0.1, 0.2]}\n"),
      "/night.yaml:4:19: step 'mixed': 'weights' has 2 and 'parts' has 1: one weight for each part\n"},
     {"OutputLeaves", with_rest(style + "params: {folder: ..}\n"),
