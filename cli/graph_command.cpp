@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "cli/option_checks.h"
 #include "cli/program.h"
 #include "pipeline/draw.h"
 
@@ -10,9 +11,10 @@ void add_graph_command(CLI::App& app, Program& program) {
   auto* command = app.add_subcommand("graph", "Draw a pipeline as DOT or Mermaid");
   auto file = std::make_shared<std::filesystem::path>();
   auto format = std::make_shared<std::string>("dot");
-  command->add_option("PIPELINE", *file, "The pipeline file")->required();
+  command->add_option("PIPELINE", *file, "The pipeline file")->type_name("")->required();
   command->add_option("--format", *format, "dot or mermaid")
-      ->check(CLI::IsMember({"dot", "mermaid"}))
+      ->type_name("FORMAT")
+      ->check(one_of({"dot", "mermaid"}))
       ->capture_default_str();
   add_example(*command, "atelier graph pipelines/portrait.yaml | dot -Tsvg > portrait.svg");
   command->callback([&program, file, format] {

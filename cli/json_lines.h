@@ -2,6 +2,7 @@
 #pragma once
 #include <fmt/format.h>
 
+#include "cli/json_text.h"
 #include "run/events.h"
 
 namespace atelier::cli {
@@ -9,7 +10,7 @@ namespace atelier::cli {
 class JsonLines final : public Observer {
  public:
   void on(const Event& event) override {
-    fmt::print("{}\n", to_json(event).dump());
+    fmt::print("{}\n", json_text(to_json(event), kOneLine));
     std::fflush(stdout);
   }
 };

@@ -1,59 +1,19 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
-#include "base/nearest.h"
 #include "cli/home.h"
 #include "cli/program.h"
+#include "cli/usage_error.h"
 #include "nodes/register_nodes.h"
 
 namespace atelier::cli {
 namespace {
 
-std::vector<std::string> words_of(const CLI::App& command) {
-  std::vector<std::string> words;
-  for (const CLI::Option* option : command.get_options())
-    for (const auto& name : option->get_lnames()) words.push_back("--" + name);
-  for (const CLI::App* sub : command.get_subcommands({})) words.push_back(sub->get_name());
-  return words;
-}
-
-// The command of `arguments` that is furthest down: what an unknown word is compared with.
-const CLI::App& command_named(const CLI::App& app, const std::vector<std::string>& arguments) {
-  const CLI::App* command = &app;
-  for (const auto& word : arguments) {
-    const auto subs = command->get_subcommands({});
-    const auto found = std::ranges::find(subs, word, &CLI::App::get_name);
-    if (found == subs.end()) break;
-    command = *found;
-  }
-  return *command;
-}
-
-std::optional<std::string> unknown_word(const CLI::App& app, const std::vector<std::string>& arguments) {
-  const CLI::App& command = command_named(app, arguments);
-  const auto known = words_of(command);
-  const bool takes_words = !command.get_options([](const CLI::Option* o) { return o->get_positional(); }).empty();
-  for (const auto& word : arguments) {
-    const std::string name = word.substr(0, word.find('='));
-    const bool is_option = name.starts_with("--");
-    if (is_option && std::ranges::count(known, name) == 0) return name;
-    if (!is_option && &command == &app && !takes_words && !name.starts_with("-")) return name;
-  }
-  return std::nullopt;
-}
-
-int tell_usage_error(const CLI::App& app, const std::vector<std::string>& arguments, const CLI::ParseError& error) {
-  const CLI::App& command = command_named(app, arguments);
-  if (const auto word = unknown_word(app, arguments)) {
-    fmt::print(stderr, "atelier: unknown {} '{}'{}\n", word->starts_with("--") ? "option" : "command", *word,
-               did_you_mean(*word, words_of(command)));
-  } else {
-    fmt::print(stderr, "atelier: {}\n", error.what());
-  }
-  fmt::print(stderr, "Try 'atelier {}--help'.\n", &command == &app ? "" : command.get_name() + " ");
+int tell(const UsageError& error) {
+  fmt::print(stderr, "atelier: {}\nTry 'atelier {}{}--help'.\n", error.text, error.command,
+             error.command.empty() ? "" : " ");
   return kWrongInput;
 }
 
@@ -92,7 +52,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    return tell_usage_error(app, std::vector<std::string>(argv + 1, argv + argc), error);
+    return tell(usage_error(app, {argv + 1, argv + argc}, error));
   }
   return program.exit_code;
 }

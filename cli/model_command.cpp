@@ -1,12 +1,17 @@
 #include <fmt/format.h>
-
 #include <unistd.h>
+#include <limits>
 
+#include "cli/option_checks.h"
 #include "cli/program.h"
 #include "diffusion/model_init.h"
 
 namespace atelier::cli {
 namespace fs = std::filesystem;
+
+// What init_model() takes.
+constexpr std::uint64_t kWidthStep = 32;
+constexpr std::uint64_t kMostWidth = 320;
 
 // `atelier model init DIR`: a small base model with random weights, to try a pipeline with.
 void add_model_command(CLI::App& app, Program& program) {
@@ -17,10 +22,18 @@ void add_model_command(CLI::App& app, Program& program) {
       "init", "Make a small base with random weights, as a diffusers folder, to try a pipeline with");
   auto options = std::make_shared<diffusion::InitOptions>();
   auto folder = std::make_shared<fs::path>();
-  init->add_option("DIR", *folder, "The folder to make; the model appears there whole or not at all")->required();
-  init->add_option("--arch", options->arch, "The architecture")->capture_default_str();
-  init->add_option("--width", options->width, "Channels of the first level, a multiple of 32")->capture_default_str();
-  init->add_option("--seed", options->seed, "The seed of the weights")->capture_default_str();
+  init->add_option("DIR", *folder, "The folder to make; the model appears there whole or not at all")
+      ->type_name("")
+      ->required();
+  init->add_option("--arch", options->arch, "The architecture")->type_name("NAME")->capture_default_str();
+  init->add_option("--width", options->width, "Channels of the first level, a multiple of 32")
+      ->type_name("N")
+      ->check(whole_number(kWidthStep, kMostWidth))
+      ->capture_default_str();
+  init->add_option("--seed", options->seed, "The seed of the weights")
+      ->type_name("N")
+      ->check(whole_number(0, std::numeric_limits<std::uint64_t>::max()))
+      ->capture_default_str();
   add_example(*init, "atelier model init --arch sd1 --width 32 --seed 7 out/base");
   init->callback([&program, options, folder] {
     std::error_code error;

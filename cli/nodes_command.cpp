@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include "base/nearest.h"
+#include "cli/json_text.h"
 #include "cli/program.h"
 
 namespace atelier::cli {
@@ -22,7 +23,7 @@ std::string type_of(const ParamSpec& param) {
 
 std::string default_of(const ParamSpec& param) {
   if (param.required) return "must be given";
-  return param.value.absent() ? "none" : param.value.show();
+  return "default " + (param.value.absent() ? "none" : param.value.show());
 }
 
 nlohmann::json port_json(const PortSpec& port) {
@@ -67,8 +68,8 @@ void print_port(const PortSpec& port, bool is_input) {
 }
 
 void print_param(const ParamSpec& param) {
-  fmt::print("    {:<18} {}; default {}", param.name, type_of(param), default_of(param));
-  if (!param.unit.empty()) fmt::print(" {}", param.unit);
+  const std::string unit = param.unit.empty() ? "" : " in " + param.unit;
+  fmt::print("    {:<18} {}{}; {}", param.name, type_of(param), unit, default_of(param));
   if (const auto range = range_of(param); !range.empty()) fmt::print("; {}", range);
   fmt::print("{}\n{:23}{}\n", param.role == ParamRole::execution ? "; does not change the result" : "", "",
              param.summary);
@@ -94,7 +95,7 @@ void list_nodes(const NodeRegistry& registry, bool json) {
     else
       fmt::print("{:<16} {}\n", spec.name, spec.summary);
   }
-  if (json) fmt::print("{}\n", all.dump(2));
+  if (json) fmt::print("{}\n", json_text(all, kIndented));
 }
 
 }  // namespace
@@ -104,8 +105,8 @@ void add_nodes_command(CLI::App& app, Program& program) {
   auto* command = app.add_subcommand("nodes", "List the nodes, or show one: ports, params with units and defaults");
   auto name = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
-  command->add_option("NAME", *name, "A node");
-  command->add_flag("--json", *json, "JSON for programs instead of text for people");
+  command->add_option("NAME", *name, "A node")->type_name("");
+  add_json_flag(*command, *json);
   add_example(*command, "atelier nodes train");
   command->callback([&program, name, json] {
     if (name->empty()) return list_nodes(program.registry, *json);
@@ -116,7 +117,7 @@ void add_nodes_command(CLI::App& app, Program& program) {
       return;
     }
     if (*json)
-      fmt::print("{}\n", node_json(node->spec()).dump(2));
+      fmt::print("{}\n", json_text(node_json(node->spec()), kIndented));
     else
       print_manual(node->spec());
   });

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/cache_folder.h"
+#include "cli/json_text.h"
 #include "cli/program.h"
 #include "plan/file_digests.h"
 #include "plan/plan_text.h"
@@ -26,7 +27,7 @@ int plan_it(Program& program, const BatchOptions& options) {
     return kWrongInput;
   }
   if (options.json)
-    fmt::print("{}\n", plan_json(*plan, *batch).dump(2));
+    fmt::print("{}\n", json_text(plan_json(*plan, *batch), kIndented));
   else
     fmt::print("{}", plan_text(*plan, *batch));
   return kSucceeded;

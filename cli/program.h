@@ -40,8 +40,15 @@ struct BatchOptions {
 // Adds BATCH, --set, --only, --cache, --out and --json to a command.
 void add_batch_options(CLI::App& command, BatchOptions& options);
 
+// Adds --set, and --json.
+void add_set_option(CLI::App& command, BatchOptions& options);
+void add_json_flag(CLI::App& command, bool& json);
+
 // Adds an example to a command's --help.
 void add_example(CLI::App& command, const std::string& example);
+
+// The --set options as names and values; fails with a sentence where one has no '='.
+Expected<Settings> settings_of(const BatchOptions& options);
 
 // The batch, or its mistakes printed to standard error and kWrongInput in program.exit_code.
 std::optional<Batch> read_batch(Program& program, const BatchOptions& options);

@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "cli/cache_folder.h"
 #include "cli/json_lines.h"
+#include "cli/json_text.h"
+#include "cli/option_checks.h"
 #include "cli/program.h"
 #include "cli/signals.h"
 #include "diffusion/machine.h"
@@ -15,6 +17,11 @@
 namespace atelier::cli {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr std::uint64_t kMostCores = 4096;
+constexpr std::uint64_t kMostThreads = 1024;
+constexpr std::uint64_t kMostCustomers = 1'000'000;
+constexpr std::uint64_t kOneDay_s = 86400;
 
 struct RunCommandOptions {
   BatchOptions batch;
@@ -30,16 +37,22 @@ void add_options(CLI::App& command, RunCommandOptions& options) {
   command
       .add_option("--devices", options.devices,
                   "The devices that train, as in cpu:0,cpu:1 or cuda:0 [all CUDA devices, else cpu:0]")
-      ->type_name("DEVICE,…");
-  command.add_option("--cores", options.cores, "CPU cores to use [all]")->check(CLI::Range(1, 4096));
+      ->type_name("DEVICES");
+  command.add_option("--cores", options.cores, "CPU cores to use [all]")
+      ->type_name("N")
+      ->check(whole_number(1, kMostCores));
   command
       .add_option("--threads-per-device", options.threads_per_device,
                   "Threads of a training on a CPU device; results are equal to the bit for equal ones")
-      ->check(CLI::Range(1, 1024))
+      ->type_name("N")
+      ->check(whole_number(1, kMostThreads))
       ->capture_default_str();
-  command.add_option("--window", options.window, "Customers open at once [4 per device, at least 8]");
-  command.add_option("--grace", options.grace_s, "Seconds that running tasks have when a signal asks to stop")
-      ->check(CLI::Range(0, 86400))
+  command.add_option("--window", options.window, "Customers open at once [4 per device, at least 8]")
+      ->type_name("N")
+      ->check(whole_number(1, kMostCustomers));
+  command.add_option("--grace", options.grace_s, "What running tasks have when a signal asks to stop")
+      ->type_name("SECONDS")
+      ->check(whole_number(0, kOneDay_s))
       ->capture_default_str();
 }
 
@@ -65,7 +78,7 @@ void print(const RunResult& result, bool json) {
     else
       fmt::print("{}", result.summary);
   } else if (result.folder.empty()) {
-    fmt::print("{}\n", nlohmann::json{{"event", "nothing_run"}, {"reason", result.summary}}.dump());
+    fmt::print("{}\n", json_text(nlohmann::json{{"event", "nothing_run"}, {"reason", result.summary}}, kOneLine));
   }
 }
 

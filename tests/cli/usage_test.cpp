@@ -19,6 +19,104 @@ TEST(Usage, AnUnknownOptionSuggestsTheNearest) {
   EXPECT_EQ(finished.err, "atelier: unknown option '--device'; did you mean '--devices'?\nTry 'atelier run --help'.\n");
 }
 
+struct WrongWords {
+  const char* name;
+  std::vector<std::string> words;
+  std::string told;
+};
+
+class WrongUsage : public testing::TestWithParam<WrongWords> {};
+
+TEST_P(WrongUsage, IsTold) {
+  const auto finished = atelier(GetParam().words);
+  EXPECT_EQ(finished.exit_code, 2);
+  EXPECT_EQ(finished.err, GetParam().told);
+  EXPECT_EQ(finished.out, "");
+}
+
+const WrongWords usages[] = {
+    {"NoCommand",
+     {},
+     "atelier: a command is missing; expected one of run, plan, validate, graph, nodes, model, doctor\n"
+     "Try 'atelier --help'.\n"},
+    {"NoCommandOfModel",
+     {"model"},
+     "atelier: a command is missing; expected one of init\nTry 'atelier model --help'.\n"},
+    {"UnknownCommandOfModel",
+     {"model", "int", "x"},
+     "atelier: unknown command 'int'; did you mean 'init'?\nTry 'atelier model --help'.\n"},
+    {"UnknownOptionOfModelInit",
+     {"model", "init", "--wdith=64", "x"},
+     "atelier: unknown option '--wdith'; did you mean '--width'?\nTry 'atelier model init --help'.\n"},
+    {"UnknownOptionBeforeACommand",
+     {"--hlep", "run"},
+     "atelier: unknown option '--hlep'; did you mean '--help'?\nTry 'atelier --help'.\n"},
+    {"UnknownShortOption",
+     {"run", "-o", "x", "y"},
+     "atelier: unknown option '-o'; did you mean '--only' or '--out'?\nTry 'atelier run --help'.\n"},
+    {"UnknownLetter", {"doctor", "-x"}, "atelier: unknown option '-x'\nTry 'atelier doctor --help'.\n"},
+    {"OneArgumentTooMany",
+     {"run", "--set", "steps=3", "x", "y"},
+     "atelier: 'y' is one argument too many\nTry 'atelier run --help'.\n"},
+    {"NoBatch", {"run", "--only", "anna"}, "atelier: BATCH is required\nTry 'atelier run --help'.\n"},
+    {"NoNumber",
+     {"run", "x", "--cores", "0"},
+     "atelier: --cores: expects a whole number from 1 to 4096, is '0'\nTry 'atelier run --help'.\n"},
+    {"NegativeSeed",
+     {"model", "init", "--seed", "-1", "x"},
+     "atelier: --seed: expects a whole number from 0 to 18446744073709551615, is '-1'\n"
+     "Try 'atelier model init --help'.\n"},
+    {"UnknownFormat",
+     {"graph", "--format", "mermiad", "x"},
+     "atelier: --format: expects dot or mermaid, is 'mermiad'; did you mean 'mermaid'?\n"
+     "Try 'atelier graph --help'.\n"},
+    {"UnknownDevice",
+     {"run", "x", "--devices", "cup:0"},
+     "--devices: 'cup:0' is not a device; expected cpu:0, cpu:1 … or cuda:0, cuda:1 …\n"},
+};
+INSTANTIATE_TEST_SUITE_P(Usages, WrongUsage, testing::ValuesIn(usages), [](const auto& one) { return one.param.name; });
+
+TEST(Usage, CustomersOfOnlyEndAtTheComma) {
+  const auto finished = atelier({"plan", "--only", "anna,ben", "no-such.yaml", "--out", "o"});
+  EXPECT_EQ(finished.err, "no-such.yaml: there is no such file\n1 mistake; nothing was run.\n");
+}
+
+TEST(Usage, ValidateTellsMistakesAsJson) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "p.yaml") << "atelier: 1\nstpes: {}\nsteps: {}\n";
+  const auto finished = atelier({"validate", "--json", "p.yaml"}, folder.path());
+  EXPECT_EQ(finished.exit_code, 2);
+  EXPECT_EQ(finished.out,
+            R"({
+  "mistakes": [
+    {
+      "column": 1,
+      "file": "p.yaml",
+      "line": 2,
+      "message": "unknown key 'stpes'; a pipeline has atelier, name, params, inputs, steps, outputs; did you mean 'steps'?"
+    }
+  ]
+}
+)");
+}
+
+TEST(Usage, ANameThatIsNoUtf8IsReplacedInJson) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "p\xFF.yaml") << "atelier: 1\n";
+  const auto finished = atelier({"validate", "--json", "p\xFF.yaml"}, folder.path());
+  EXPECT_EQ(finished.exit_code, 2);
+  EXPECT_NE(finished.out.find("\"file\": \"p\uFFFD.yaml\""), std::string::npos) << finished.out;
+}
+
+TEST(Usage, ValidateKnowsAPipelineFromABatch) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "p.yaml")
+      << "atelier: 1\ninputs: {photos: {type: photos}}\nsteps: {a: {use: load, in: {photos: photos}}}\n";
+  EXPECT_EQ(atelier({"validate", "p.yaml"}, folder.path()).out, "p.yaml: a pipeline of 1 step, without mistakes\n");
+  EXPECT_EQ(atelier({"validate", "p.yaml", "--set", "a=1"}, folder.path()).err,
+            "--set a=1: p.yaml is a pipeline; expected a batch, or no --set\n");
+}
+
 TEST(Usage, EveryCommandHasAnExampleInItsHelp) {
   for (const char* command : {"run", "plan", "validate", "graph", "nodes", "model", "doctor"}) {
     const auto finished = atelier({command, "--help"});
