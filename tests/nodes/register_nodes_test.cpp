@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "pipeline/load.h"
@@ -12,6 +13,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::EndsWith;
+using testing::Pair;
 
 class Registry : public testing::Test {
  protected:
@@ -45,6 +47,18 @@ TEST_F(Registry, MakesThePipelineThatShipsValid) {
   for (const auto& step : pipeline->steps)
     if (step.scope == Scope::batch && step.node->spec().name == "train") of_the_batch.insert(step.name);
   EXPECT_THAT(of_the_batch, ElementsAre("look"));
+}
+
+// An empty portrait mask would fail the customer for a photo of a dog among the photos of the person.
+TEST_F(Registry, ThePipelineThatShipsLeavesOutPhotosWithoutAFace) {
+  const auto pipeline = load_pipeline(*files, ATELIER_SOURCE_DIR "/pipelines/portrait.yaml", registry);
+  ASSERT_TRUE(pipeline);
+  std::map<std::string, std::string> on_no_face;
+  for (const auto& step : pipeline->steps)
+    for (const auto& param : step.params)
+      if (param.spec->name == "on_no_face") on_no_face[step.name] = param.expression.value.text();
+  EXPECT_THAT(on_no_face, ElementsAre(Pair("random_set.aligned", "drop"), Pair("style_set.aligned", "drop"),
+                                      Pair("target_set.aligned", "drop")));
 }
 
 TEST_F(Registry, SaysOneSentenceOfEveryNodePortAndParam) {
