@@ -75,6 +75,8 @@ TEST(Chunks, AreTagsOrThePartsOfSentences) {
   EXPECT_THAT(chunks_of("1girl, red dress,, smile", rules), ElementsAre("1girl", "red dress", "smile"));
   EXPECT_THAT(chunks_of("A woman with long hair wearing a red dress in front of a wall, looking at viewer.", rules),
               ElementsAre("A woman", "long hair", "a red dress", "a wall", "looking at viewer"));
+  EXPECT_THAT(chunks_of("a man standing in front of a brick wall and smiling at the camera", rules),
+              ElementsAre("a man", "a brick wall", "smiling at the camera"));
 }
 
 TEST(CaptionText, FindsAndRemovesWholeWordsOnly) {
@@ -136,6 +138,12 @@ TEST_F(SplitCaptions, FollowsTheRegion) {
   EXPECT_EQ(split("man, beard, ponytail, suit", {{"region", "face"}}).portrait, "man, beard");
   EXPECT_EQ(split("man, beard, ponytail, suit", {{"region", "head"}}).portrait, "man, beard, ponytail");
   EXPECT_EQ(split("man, beard, ponytail, suit", {{"region", "person"}}).portrait, "man, beard, ponytail, suit");
+}
+
+TEST_F(SplitCaptions, SpeaksOfThePersonInThePortraitAlone) {
+  const auto result = split("a businessman with a white beard, smiling at the camera, a wall behind him");
+  EXPECT_EQ(result.portrait, "a businessman, a white beard, smiling at the camera, him");
+  EXPECT_EQ(result.background, "a wall");
 }
 
 TEST_F(SplitCaptions, PutsUnknownWordsWhereItIsTold) {
