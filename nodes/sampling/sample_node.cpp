@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "lora/lora_weights.h"
 #include "model/tensors.h"
@@ -161,7 +162,7 @@ class SampleNode final : public SingleNode {
         if (!picture) return tl::unexpected(picture.error());
         const auto png = preview_of(picture->pixels);
         if (!png) return tl::unexpected(png.error());
-        job.context.preview(picture->name, *png);
+        job.context.preview(std::filesystem::path(picture->name).stem().string(), *png);
         pictures.items.push_back(std::move(*picture));
       }
     }
