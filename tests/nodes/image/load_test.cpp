@@ -130,11 +130,13 @@ TEST_F(Load, LeavesOutWhatCannotBeUsedAndSaysWhy) {
   std::string damaged = png;
   damaged[60] = static_cast<char>(damaged[60] ^ 0x55);
   put("damaged.png", damaged);
+  put("damaged.jpg", std::string("\xff\xd8\xff\xe0", 4) + std::string(60, 'x'));
   EXPECT_EQ(loaded({{"max_megapixels", 1}}).items.size(), 1U);
   EXPECT_THAT(
       context.warnings,
       ElementsAre("cut.jpg: left out: the file is cut off (JPEG)", "cut.png: left out: the file is cut off (PNG)",
                   "cut.webp: left out: the file is damaged or cut off (WebP)",
+                  "damaged.jpg: left out: the file is cut off (JPEG)",
                   "damaged.png: left out: the file is damaged (PNG)", "empty.jpg: left out: the file is empty",
                   "large.png: left out: 1000 x 1001 pixels, more than max_megapixels 1 allows",
                   "small.png: left out: 63 x 200 pixels; both sides must have at least 64",

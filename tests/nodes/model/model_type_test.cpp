@@ -97,6 +97,7 @@ TEST(TorchCall, TellsMemoryThatRanOut) {
   });
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().kind, ErrorKind::out_of_memory);
+  EXPECT_THAT(result.error().message, testing::StartsWith("memory ran out: "));
 }
 
 TEST(TorchCall, TurnsLibtorchsOwnExceptionsIntoFaults) {

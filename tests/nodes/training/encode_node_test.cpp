@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "model/base_model.h"
+#include "model/loras.h"
 #include "model/tensors.h"
 #include "support/fake_context.h"
 #include "support/fake_device.h"
@@ -100,6 +101,16 @@ TEST(Encode, RefusesASizeThatTheBaseDoesNotTake) {
   ASSERT_FALSE(encoded.outputs);
   EXPECT_EQ(encoded.outputs.error().message,
             "a.png: 32 x 36 px; this base takes multiples of 16 px: resize the images first");
+}
+
+TEST(Encode, RefusesAFusedModel) {
+  auto base = *Model::from(tiny_base());
+  base.loras.push_back({LoraSet{}, 1});
+  auto inputs = inputs_of({picture("a.png")});
+  inputs["base"] = {base.to_artifact()};
+  const auto encoded = encode(inputs);
+  ASSERT_FALSE(encoded.outputs);
+  EXPECT_EQ(encoded.outputs.error().message, "encode takes a base model; this one is fused");
 }
 
 TEST(Encode, TellsACaptionThatIsTooLong) {
