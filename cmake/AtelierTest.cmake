@@ -24,10 +24,10 @@ function(atelier_test name)
     list(GET pair 0 suite)
     list(GET pair 1 label)
     list(APPEND special "${suite}*")
-    gtest_discover_tests(test_${name} TEST_FILTER "${suite}*" TEST_LIST ${name}_${label} DISCOVERY_MODE PRE_TEST
+    gtest_discover_tests(test_${name} TEST_FILTER "${suite}*" TEST_LIST ${name}_${label} NO_PRETTY_VALUES DISCOVERY_MODE PRE_TEST
       DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${label})
   endforeach()
   list(JOIN special ":" special)
-  gtest_discover_tests(test_${name} TEST_FILTER "-${special}" TEST_LIST ${name}_unit DISCOVERY_MODE PRE_TEST
+  gtest_discover_tests(test_${name} TEST_FILTER "-${special}" TEST_LIST ${name}_unit NO_PRETTY_VALUES DISCOVERY_MODE PRE_TEST
     DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit)
 endfunction()

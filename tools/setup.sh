@@ -47,7 +47,9 @@ build() {
     echo "Configuring …"
     cmake --preset release >"$log" 2>&1 || { cat "$log" >&2; exit 2; }
   fi
+  local stale=no
   if [ -n "$(ninja -C build/release -n "$@" 2>/dev/null | grep -v '^ninja: ')" ]; then
+    stale=yes
     echo "Building (the first time takes some minutes) …"
   fi
   # One compile job takes up to 2 GB: on small machines memory is what limits.
@@ -55,7 +57,9 @@ build() {
   memory_gb=$(awk '/MemAvailable/ {print int($2 / 1048576)}' /proc/meminfo)
   jobs=$(nproc)
   [ "$jobs" -le "$((memory_gb / 2 + 1))" ] || jobs=$((memory_gb / 2 + 1))
-  if [ -t 1 ]; then ninja -C build/release -j"$jobs" "$@"; else ninja -C build/release -j"$jobs" --quiet "$@"; fi || exit 2
+  local quiet=--quiet
+  [ ! -t 1 ] || [ "$stale" = no ] || quiet=
+  ninja -C build/release -j"$jobs" $quiet "$@" || exit 2
 }
 
 prepare() {

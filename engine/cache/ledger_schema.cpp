@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <thread>
+
 namespace atelier {
 namespace {
 
@@ -52,6 +55,22 @@ void make_or_check_tables(SqliteConnection& connection) {
   transaction.commit();
 }
 
+// The change to WAL needs the file alone, and there SQLite answers "busy" at once instead of waiting: two processes
+// that make one ledger meet here.
+void enter_wal(SqliteConnection& connection) {
+  constexpr std::chrono::milliseconds pause(5);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(kBusyMs);
+  for (;;) {
+    try {
+      connection.pragma("journal_mode = WAL");
+      return;
+    } catch (const SqliteFailure& failure) {
+      if (failure.code != SQLITE_BUSY || std::chrono::steady_clock::now() >= until) throw;
+      std::this_thread::sleep_for(pause);
+    }
+  }
+}
+
 }  // namespace
 
 Error ledger_error(const fs::path& path, const SqliteFailure& failure) {
@@ -67,7 +86,7 @@ Expected<std::unique_ptr<SqliteConnection>> open_ledger_file(const fs::path& pat
   auto connection = std::make_unique<SqliteConnection>(path, kBusyMs);
   std::error_code code;
   fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, code);  // SQLite's other files follow it
-  connection->pragma("journal_mode = WAL");
+  enter_wal(*connection);
   connection->execute("PRAGMA synchronous = FULL");
   make_or_check_tables(*connection);
   return connection;
