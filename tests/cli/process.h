@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "support/temporary_folder.h"
+
 namespace atelier::test {
 
 struct Finished {
@@ -34,17 +36,6 @@ class Process {
 
 std::filesystem::path atelier_program();
 Finished atelier(std::vector<std::string> arguments, const std::filesystem::path& folder = {});
-
-// An empty folder of the test's own, removed at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 // Every file under `folder`, relative name -> SHA-256 in hex, but for those under the folder `runs`.
 std::map<std::string, std::string> outputs_of(const std::filesystem::path& folder);
