@@ -8,7 +8,7 @@
 #include <random>
 
 #include "diffusion/lora_trainer.h"
-#include "diffusion/model_folder.h"
+#include "diffusion/base_model.h"
 
 namespace {
 using namespace atelier::diffusion;
@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
   }
   const std::int64_t side = std::atol(argv[2]), rank = std::atol(argv[3]);
   at::set_num_threads(std::atoi(argv[5]));
-  const auto folder = or_exit(ModelFolder::open(argv[1]));
+  const auto folder = or_exit(BaseModel::open(argv[1]));
   const auto unet = or_exit(folder.unet());
   std::mt19937 random(0);  // NOLINT: the numbers do not matter
   const auto targets = unet->lora_targets();

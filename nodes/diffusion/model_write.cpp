@@ -79,7 +79,7 @@ Result<void> make_empty_folder(const fs::path& folder) {
 
 }  // namespace
 
-Result<void> write_model(const ModelFolder& base, const ChangedWeights& changed, const fs::path& folder) {
+Result<void> write_model(const BaseModel& base, const ChangedWeights& changed, const fs::path& folder) {
   if (auto ok = make_empty_folder(folder); !ok) return ok;
   for (const fs::path& file : base.files()) {
     const fs::path from = base.path() / file, to = folder / file;

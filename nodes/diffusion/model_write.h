@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "diffusion/model_folder.h"
+#include "diffusion/base_model.h"
 
 namespace atelier::diffusion {
 
@@ -20,6 +20,6 @@ struct ChangedWeights {
 /// The same input gives the same bytes. A model_index.json that names a safety checker or a feature extractor is
 /// written without them, since they are no part of the model here. Errors: a folder that is not empty; a tensor that is
 /// missing, new, or of another dtype or shape, named; the disk's.
-Result<void> write_model(const ModelFolder& base, const ChangedWeights& changed, const std::filesystem::path& folder);
+Result<void> write_model(const BaseModel& base, const ChangedWeights& changed, const std::filesystem::path& folder);
 
 }  // namespace atelier::diffusion

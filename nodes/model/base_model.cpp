@@ -32,9 +32,9 @@ std::uint64_t bytes_as_float(const std::filesystem::path& weights) {
   return elements * kBytesOfFloat;
 }
 
-using PathOf = const std::filesystem::path& (diffusion::ModelFolder::*)() const noexcept;
+using PathOf = const std::filesystem::path& (diffusion::BaseModel::*)() const noexcept;
 template <class Part>
-using Load = diffusion::Result<std::shared_ptr<const Part>> (diffusion::ModelFolder::*)(diffusion::ModelOptions) const;
+using Load = diffusion::Result<std::shared_ptr<const Part>> (diffusion::BaseModel::*)(diffusion::ModelOptions) const;
 
 template <class Part>
 Expected<std::shared_ptr<const Part>> resident_part(const Model& model, Device& device, std::string_view what,
@@ -52,25 +52,25 @@ Expected<std::shared_ptr<const Part>> resident_part(const Model& model, Device& 
 
 }  // namespace
 
-Expected<diffusion::ModelFolder> open_base(const Model& model) {
-  auto folder = diffusion::ModelFolder::open(folder_of(model.files.front()));
+Expected<diffusion::BaseModel> open_base(const Model& model) {
+  auto folder = diffusion::BaseModel::open(folder_of(model.files.front()));
   if (!folder) return passed_on(folder.error());
   return std::move(*folder);
 }
 
 Expected<std::shared_ptr<const diffusion::UNet>> resident_unet(const Model& model, Device& device) {
-  return resident_part<diffusion::UNet>(model, device, "unet", &diffusion::ModelFolder::unet_file,
-                                        &diffusion::ModelFolder::unet);
+  return resident_part<diffusion::UNet>(model, device, "unet", &diffusion::BaseModel::unet_file,
+                                        &diffusion::BaseModel::unet);
 }
 
 Expected<std::shared_ptr<const diffusion::Vae>> resident_vae(const Model& model, Device& device) {
-  return resident_part<diffusion::Vae>(model, device, "vae", &diffusion::ModelFolder::vae_file,
-                                       &diffusion::ModelFolder::vae);
+  return resident_part<diffusion::Vae>(model, device, "vae", &diffusion::BaseModel::vae_file,
+                                       &diffusion::BaseModel::vae);
 }
 
 Expected<std::shared_ptr<const diffusion::ClipTextModel>> resident_text_encoder(const Model& model, Device& device) {
-  return resident_part<diffusion::ClipTextModel>(model, device, "text encoder", &diffusion::ModelFolder::text_file,
-                                                 &diffusion::ModelFolder::text_encoder);
+  return resident_part<diffusion::ClipTextModel>(model, device, "text encoder", &diffusion::BaseModel::text_file,
+                                                 &diffusion::BaseModel::text_encoder);
 }
 
 Expected<std::shared_ptr<const diffusion::ClipTokenizer>> resident_tokenizer(const Model& model, Device& device) {
@@ -85,12 +85,12 @@ Expected<std::shared_ptr<const diffusion::ClipTokenizer>> resident_tokenizer(con
   });
 }
 
-std::int64_t size_multiple(const diffusion::ModelFolder& base) {
+std::int64_t size_multiple(const diffusion::BaseModel& base) {
   const auto halvings = static_cast<std::int64_t>(base.unet_config().levels.size()) - 1;
   return base.vae_config().downscale() * (std::int64_t{1} << halvings);
 }
 
-std::string version_name(const diffusion::ModelFolder& base) {
+std::string version_name(const diffusion::BaseModel& base) {
   if (!base.unet_config().linear_projection) return "sd_v1";
   const bool velocity = base.scheduler_config().prediction_type == diffusion::PredictionType::v_prediction;
   return velocity ? "sd_v2_v" : "sd_v2";

@@ -45,7 +45,7 @@ class ModelType final : public PortType {
   bool is_input() const override { return true; }
 
   Expected<Artifact> open_input(const std::filesystem::path& path, const FileDigest& digest) const override {
-    const auto folder = diffusion::ModelFolder::open(path);
+    const auto folder = diffusion::BaseModel::open(path);
     if (!folder) return passed_on(folder.error());
     Model model;
     for (const auto& file : folder->files()) {

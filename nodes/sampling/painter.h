@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "diffusion/adapters.h"
-#include "diffusion/model_folder.h"
+#include "diffusion/base_model.h"
 #include "graph/device.h"
 #include "types/model.h"
 #include "types/pictures.h"

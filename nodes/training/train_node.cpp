@@ -61,7 +61,7 @@ diffusion::TrainingOptions options_of(const Params& params, std::int64_t steps) 
   return options;
 }
 
-Expected<Setup> setup_of(const Job& job, const Model& base, const diffusion::ModelFolder& folder,
+Expected<Setup> setup_of(const Job& job, const Model& base, const diffusion::BaseModel& folder,
                          const diffusion::NoiseSchedule& schedule, const Device& device) {
   auto datasets = datasets_of(job);
   if (!datasets) return tl::unexpected(datasets.error());

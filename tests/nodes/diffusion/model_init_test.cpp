@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "diffusion/initial_weights.h"
-#include "diffusion/model_folder.h"
+#include "diffusion/base_model.h"
 #include "golden_unet.h"
 #include "goldens.h"
 #include "temporary_folder.h"

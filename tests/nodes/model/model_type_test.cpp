@@ -59,7 +59,7 @@ TEST(ModelOutput, IsTheBaseWithTheWeightedLorasInItsWeights) {
   EXPECT_TRUE(at::equal(fused.at(weight), wanted.to(base.at(weight).scalar_type())));
   const std::string other = "conv_in.weight";
   EXPECT_TRUE(at::equal(fused.at(other), base.at(other)));
-  EXPECT_TRUE(diffusion::ModelFolder::open(path));
+  EXPECT_TRUE(diffusion::BaseModel::open(path));
 }
 
 TEST(ModelOutput, IsEqualToTheBitWhenWrittenTwice) {

@@ -1,4 +1,4 @@
-#include "diffusion/model_folder.h"
+#include "diffusion/base_model.h"
 
 #include <fmt/format.h>
 
@@ -77,7 +77,7 @@ Result<std::shared_ptr<const Model>> load_part(const fs::path& path, const Confi
 
 }  // namespace
 
-Result<ModelFolder> ModelFolder::open(const fs::path& folder) {
+Result<BaseModel> BaseModel::open(const fs::path& folder) {
   std::error_code ignored;
   if (fs::is_regular_file(folder, ignored)) {
     return fail(
@@ -91,14 +91,14 @@ Result<ModelFolder> ModelFolder::open(const fs::path& folder) {
     return fail(fmt::format("{}: is not a diffusers folder: it has no model_index.json", folder.string()));
   }
   if (auto ok = check_pipeline(index); !ok) return tl::unexpected(ok.error());
-  ModelFolder model;
+  BaseModel model;
   model.path_ = folder;
   if (auto ok = model.read_configs(); !ok) return tl::unexpected(ok.error());
   if (auto ok = model.find_files(); !ok) return tl::unexpected(ok.error());
   return model;
 }
 
-Result<void> ModelFolder::read_configs() {
+Result<void> BaseModel::read_configs() {
   const std::string name = path_.string();
   auto ok = read_config(path_ / "unet/config.json", parse_unet_config, unet_);
   if (ok) ok = read_config(path_ / "vae/config.json", parse_vae_config, vae_);
@@ -120,7 +120,7 @@ Result<void> ModelFolder::read_configs() {
   return {};
 }
 
-Result<void> ModelFolder::find_files() {
+Result<void> BaseModel::find_files() {
   for (const auto& [part, stem, file] : {std::tuple{"unet", "diffusion_pytorch_model", &unet_file_},
                                          {"vae", "diffusion_pytorch_model", &vae_file_},
                                          {"text_encoder", "model", &text_file_}}) {
@@ -145,7 +145,7 @@ Result<void> ModelFolder::find_files() {
   return {};
 }
 
-Result<std::shared_ptr<const ClipTokenizer>> ModelFolder::tokenizer() const {
+Result<std::shared_ptr<const ClipTokenizer>> BaseModel::tokenizer() const {
   auto tokenizer = ClipTokenizer::open(path_ / "tokenizer");
   if (!tokenizer) return tl::unexpected(tokenizer.error());
   if (static_cast<int64_t>(tokenizer->vocabulary_size()) > text_.vocab_size ||
@@ -157,20 +157,20 @@ Result<std::shared_ptr<const ClipTokenizer>> ModelFolder::tokenizer() const {
   return std::make_shared<const ClipTokenizer>(std::move(*tokenizer));
 }
 
-Result<std::shared_ptr<const ClipTextModel>> ModelFolder::text_encoder(ModelOptions options) const {
+Result<std::shared_ptr<const ClipTextModel>> BaseModel::text_encoder(ModelOptions options) const {
   return load_part<ClipTextModel>(path_ / text_file_, text_, options);
 }
 
-Result<std::shared_ptr<const Vae>> ModelFolder::vae(ModelOptions options) const {
+Result<std::shared_ptr<const Vae>> BaseModel::vae(ModelOptions options) const {
   return load_part<Vae>(path_ / vae_file_, vae_, options);
 }
 
-Result<std::shared_ptr<const UNet>> ModelFolder::unet(ModelOptions options) const {
+Result<std::shared_ptr<const UNet>> BaseModel::unet(ModelOptions options) const {
   return load_part<UNet>(path_ / unet_file_, unet_, options);
 }
 
-Result<WeightMap> ModelFolder::unet_weights() const { return read_tensors(path_ / unet_file_); }
-Result<WeightMap> ModelFolder::text_weights() const { return read_tensors(path_ / text_file_); }
+Result<WeightMap> BaseModel::unet_weights() const { return read_tensors(path_ / unet_file_); }
+Result<WeightMap> BaseModel::text_weights() const { return read_tensors(path_ / text_file_); }
 
 Result<at::Tensor> StableDiffusion::encode_texts(std::span<const std::string> texts) const {
   auto states = text->encode(tokenizer->encode_batch(texts));
@@ -179,7 +179,7 @@ Result<at::Tensor> StableDiffusion::encode_texts(std::span<const std::string> te
 }
 
 Result<std::shared_ptr<const StableDiffusion>> load_stable_diffusion(const fs::path& folder, ModelOptions options) {
-  auto model = ModelFolder::open(folder);
+  auto model = BaseModel::open(folder);
   if (!model) return tl::unexpected(model.error());
   auto tokenizer = model->tokenizer();
   if (!tokenizer) return tl::unexpected(tokenizer.error());

@@ -1,4 +1,4 @@
-#include "diffusion/model_folder.h"
+#include "diffusion/base_model.h"
 
 #include <ATen/ATen.h>
 
@@ -18,7 +18,7 @@ const fs::path kTiny = fs::path(ATELIER_SOURCE_DIR) / "tests/golden/sd1_tiny/mod
 constexpr const char* kUNetFile = "unet/diffusion_pytorch_model.safetensors";
 
 /// A copy of the golden model to spoil.
-class ModelFolderTest : public testing::Test {
+class BaseModelTest : public testing::Test {
  protected:
   void SetUp() override { fs::copy(kTiny, model, fs::copy_options::recursive); }
 
@@ -29,7 +29,7 @@ class ModelFolderTest : public testing::Test {
   }
   /// What opening says, without the folder before it.
   std::string error() {
-    const auto opened = ModelFolder::open(model);
+    const auto opened = BaseModel::open(model);
     if (opened) return "";
     const std::string& text = opened.error().message;
     EXPECT_TRUE(text.starts_with(model.string())) << text;
@@ -40,14 +40,14 @@ class ModelFolderTest : public testing::Test {
   const fs::path model = folder / "model";
 };
 
-TEST_F(ModelFolderTest, ListsTheFilesThatMakeUpTheModelAndNoOthers) {
+TEST_F(BaseModelTest, ListsTheFilesThatMakeUpTheModelAndNoOthers) {
   test::put_bytes(model / "safety_checker/model.safetensors", "x");
   test::put_bytes(model / "unet/diffusion_pytorch_model.fp16.safetensors", "x");
   test::put_bytes(model / "unet/diffusion_pytorch_model.bin", "x");
   test::put_bytes(model / "tokenizer/special_tokens_map.json", "{}");
   test::put_bytes(model / "README.md", "x");
   std::vector<std::string> names;
-  const auto opened = must(ModelFolder::open(model));
+  const auto opened = must(BaseModel::open(model));
   for (const auto& file : opened.files()) names.push_back(file.string());
   EXPECT_THAT(names, testing::ElementsAre("model_index.json", "scheduler/scheduler_config.json",
                                           "text_encoder/config.json", "text_encoder/model.safetensors",
@@ -56,7 +56,7 @@ TEST_F(ModelFolderTest, ListsTheFilesThatMakeUpTheModelAndNoOthers) {
                                           kUNetFile, "vae/config.json", "vae/diffusion_pytorch_model.safetensors"));
 }
 
-TEST_F(ModelFolderTest, LoadsTheWholeModelOnce) {
+TEST_F(BaseModelTest, LoadsTheWholeModelOnce) {
   const auto loaded = must(load_stable_diffusion(model));
   EXPECT_EQ(loaded->tokenizer->length(), 77u);
   EXPECT_EQ(loaded->unet->config().levels.size(), 3u);
@@ -65,14 +65,14 @@ TEST_F(ModelFolderTest, LoadsTheWholeModelOnce) {
   EXPECT_TRUE(test::near(must(loaded->encode_texts(texts)), goldens.at("text0.last").narrow(0, 0, 1), 1e-5));
 }
 
-TEST_F(ModelFolderTest, TakesAHalfPrecisionVariantWhereItIsAllThereIs) {
+TEST_F(BaseModelTest, TakesAHalfPrecisionVariantWhereItIsAllThereIs) {
   fs::rename(model / kUNetFile, model / "unet/diffusion_pytorch_model.fp16.safetensors");
-  EXPECT_EQ(must(ModelFolder::open(model)).unet_file(), "unet/diffusion_pytorch_model.fp16.safetensors");
+  EXPECT_EQ(must(BaseModel::open(model)).unet_file(), "unet/diffusion_pytorch_model.fp16.safetensors");
 }
 
-TEST_F(ModelFolderTest, RefusesWhatIsNoDiffusersFolder) {
-  EXPECT_EQ(ModelFolder::open(folder / "none").error().message, (folder / "none").string() + ": no such folder");
-  EXPECT_EQ(ModelFolder::open(model / kUNetFile).error().message,
+TEST_F(BaseModelTest, RefusesWhatIsNoDiffusersFolder) {
+  EXPECT_EQ(BaseModel::open(folder / "none").error().message, (folder / "none").string() + ": no such folder");
+  EXPECT_EQ(BaseModel::open(model / kUNetFile).error().message,
             (model / kUNetFile).string() +
                 ": is one file; a base model has to be a diffusers folder (diffusers' script "
                 "convert_original_stable_diffusion_to_diffusers.py makes one of it)");
@@ -82,14 +82,14 @@ TEST_F(ModelFolderTest, RefusesWhatIsNoDiffusersFolder) {
   EXPECT_EQ(error(), "/model_index.json: is not a JSON object");
 }
 
-TEST_F(ModelFolderTest, RefusesAnotherPipelineByName) {
+TEST_F(BaseModelTest, RefusesAnotherPipelineByName) {
   edit("model_index.json", "_class_name", "StableDiffusionXLPipeline");
   EXPECT_EQ(error(),
             "/model_index.json: '_class_name' is \"StableDiffusionXLPipeline\", which is not supported; supported: "
             "\"StableDiffusionPipeline\", \"StableDiffusionImg2ImgPipeline\"");
 }
 
-TEST_F(ModelFolderTest, RefusesWeightsThatAreMissingInShardsOrPickled) {
+TEST_F(BaseModelTest, RefusesWeightsThatAreMissingInShardsOrPickled) {
   fs::remove(model / kUNetFile);
   EXPECT_EQ(error(), "/unet/diffusion_pytorch_model.safetensors: is missing");
   test::put_bytes(model / "unet/diffusion_pytorch_model.bin", "x");
@@ -103,7 +103,7 @@ TEST_F(ModelFolderTest, RefusesWeightsThatAreMissingInShardsOrPickled) {
             "the model again as one file each");
 }
 
-TEST_F(ModelFolderTest, RefusesPartsThatDoNotFitTogether) {
+TEST_F(BaseModelTest, RefusesPartsThatDoNotFitTogether) {
   edit("unet/config.json", "cross_attention_dim", 32);
   EXPECT_EQ(error(),
             ": the UNet attends to 32 numbers a token (cross_attention_dim), the text encoder gives 16 (hidden_size)");
@@ -114,12 +114,12 @@ TEST_F(ModelFolderTest, RefusesPartsThatDoNotFitTogether) {
             "not supported");
 }
 
-TEST_F(ModelFolderTest, TellsMissingMisshapenAndLeftOverWeightsByName) {
+TEST_F(BaseModelTest, TellsMissingMisshapenAndLeftOverWeightsByName) {
   const std::string file = (model / kUNetFile).string();
-  const auto stored = must(must(ModelFolder::open(model)).unet_weights());
+  const auto stored = must(must(BaseModel::open(model)).unet_weights());
   const auto unet_error = [&](const WeightMap& weights) {
     must(write_safetensors(file, weights, {}));
-    return must(ModelFolder::open(model)).unet().error().message;
+    return must(BaseModel::open(model)).unet().error().message;
   };
   WeightMap copy;
   for (const auto& [name, tensor] : stored) copy[name] = tensor.clone();  // the file is written while it is mapped
@@ -141,8 +141,8 @@ TEST_F(ModelFolderTest, TellsMissingMisshapenAndLeftOverWeightsByName) {
             file + ": 1 weight has no place in the model that config.json describes, the first is down_blocks.7.extra");
 }
 
-TEST_F(ModelFolderTest, WritesAModelWithOtherWeightsAndAllElseByteForByte) {
-  const auto base = must(ModelFolder::open(model));
+TEST_F(BaseModelTest, WritesAModelWithOtherWeightsAndAllElseByteForByte) {
+  const auto base = must(BaseModel::open(model));
   auto weights = must(base.unet_weights());
   weights["conv_in.bias"] = weights["conv_in.bias"] + 1;
   must(write_model(base, {.unet = weights, .text_encoder = {}}, folder / "fused"));
@@ -161,32 +161,32 @@ TEST_F(ModelFolderTest, WritesAModelWithOtherWeightsAndAllElseByteForByte) {
   EXPECT_EQ(test::bytes_of(folder / "fused" / kUNetFile), test::bytes_of(folder / "again" / kUNetFile));
 }
 
-TEST_F(ModelFolderTest, WritesAFusedModelThatPredictsWhatTheBasePredictsWithTheLora) {
+TEST_F(BaseModelTest, WritesAFusedModelThatPredictsWhatTheBasePredictsWithTheLora) {
   const GoldenFolder golden(kTiny.parent_path());
-  const auto base = must(ModelFolder::open(model));
+  const auto base = must(BaseModel::open(model));
   const Lora lora = must(read_lora(golden.path / "lora_kohya.safetensors"));
   const WeightedLora terms[] = {{&lora, 1.0}};
   const auto fused = must(fuse(must(base.unet_weights()), LoraPart::unet, terms));
   must(write_model(base, {.unet = fused, .text_encoder = {}}, folder / "fused"));
-  const auto unet = must(must(ModelFolder::open(folder / "fused")).unet());
+  const auto unet = must(must(BaseModel::open(folder / "fused")).unet());
   const at::NoGradGuard no_grad;
   const auto out = unet->forward({golden["unet.sample"], golden["unet.t"], golden["unet.context"]});
   EXPECT_TRUE(test::near(out, golden["lora.unet.out"], 5e-3)) << "float16 weights round the sum";
   EXPECT_FALSE(test::near(out, golden["unet.out"], 5e-2)) << "the base alone predicts something else";
 }
 
-TEST_F(ModelFolderTest, WritesAnIndexWithoutThePartsThatItLeavesOut) {
+TEST_F(BaseModelTest, WritesAnIndexWithoutThePartsThatItLeavesOut) {
   edit("model_index.json", "safety_checker", {"stable_diffusion", "StableDiffusionSafetyChecker"});
   edit("model_index.json", "requires_safety_checker", true);
-  must(write_model(must(ModelFolder::open(model)), {}, folder / "copy"));
+  must(write_model(must(BaseModel::open(model)), {}, folder / "copy"));
   const auto index = read_json(folder / "copy/model_index.json");
   EXPECT_EQ(index["safety_checker"], nlohmann::json({nullptr, nullptr}));
   EXPECT_EQ(index["requires_safety_checker"], false);
   EXPECT_EQ(index["unet"], nlohmann::json({"diffusers", "UNet2DConditionModel"}));
 }
 
-TEST_F(ModelFolderTest, RefusesToWriteWhatIsNotTheBasesLayout) {
-  const auto base = must(ModelFolder::open(model));
+TEST_F(BaseModelTest, RefusesToWriteWhatIsNotTheBasesLayout) {
+  const auto base = must(BaseModel::open(model));
   const std::string file = (model / kUNetFile).string();
   int n = 0;
   const auto error_with = [&](const std::function<void(WeightMap&)>& spoil) {

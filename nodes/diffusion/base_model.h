@@ -16,12 +16,12 @@
 namespace atelier::diffusion {
 
 /// A folder whose configurations are read and understood, and none of its weights.
-class ModelFolder {
+class BaseModel {
  public:
   /// Errors, each with the file: not a folder, or one checkpoint file; no model_index.json; another pipeline than
   /// Stable Diffusion 1.x or 2.x; a configuration that parse_…_config() refuses; parts that do not fit together;
   /// weights that are missing, in shards, or there only as a pickle.
-  static Result<ModelFolder> open(const std::filesystem::path& folder);
+  static Result<BaseModel> open(const std::filesystem::path& folder);
 
   const std::filesystem::path& path() const noexcept { return path_; }
   const UNetConfig& unet_config() const noexcept { return unet_; }
@@ -73,7 +73,7 @@ struct StableDiffusion {
   Result<at::Tensor> encode_texts(std::span<const std::string> texts) const;
 };
 
-/// All parts of the folder. Errors: those of ModelFolder.
+/// All parts of the folder. Errors: those of BaseModel.
 Result<std::shared_ptr<const StableDiffusion>> load_stable_diffusion(const std::filesystem::path& folder,
                                                                      ModelOptions options = {});
 
