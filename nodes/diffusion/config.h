@@ -11,6 +11,10 @@
 
 namespace atelier::diffusion {
 
+/// The families of base models. What differs between them is configuration; the family decides what no configuration
+/// says: which text states are used, and how other tools call the model and its layers.
+enum class Architecture { sd1, sd2, sdxl };
+
 enum class PredictionType { epsilon, v_prediction };
 enum class Activation { gelu, quick_gelu };
 
