@@ -3,5 +3,5 @@
 . "$root/bench/lib.sh"
 . "$root/tools/setup.sh"
 prepare bench_plan >&2
-"$root/build/release/bench/bench_plan" 10000
-"$root/build/release/bench/bench_plan" 45455
+"$build/bench/bench_plan" 10000
+"$build/bench/bench_plan" 45455

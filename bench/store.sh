@@ -3,4 +3,4 @@
 . "$root/bench/lib.sh"
 . "$root/tools/setup.sh"
 prepare bench_store >&2
-"$root/build/release/bench/bench_store" "$work/store"
+"$build/bench/bench_store" "$work/store"

@@ -19,12 +19,7 @@ add_library(atelier_hdf5 INTERFACE)
 target_include_directories(atelier_hdf5 SYSTEM INTERFACE ${HDF5_INCLUDE_DIRS})
 target_link_libraries(atelier_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
 
-find_package(Torch REQUIRED)
-add_library(atelier_torch INTERFACE)
-target_include_directories(atelier_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
-target_link_libraries(atelier_torch INTERFACE ${TORCH_LIBRARIES})
-separate_arguments(torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
-target_compile_options(atelier_torch INTERFACE ${torch_flags})
+include(AtelierTorch)  # atelier_torch: Debian's libtorch, or the one in a Python's torch package
 
 if(ATELIER_WITH_VISION)
   find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs dnn objdetect)

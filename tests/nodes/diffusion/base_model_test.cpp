@@ -1,6 +1,7 @@
 #include "diffusion/base_model.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "diffusion/lora_format.h"
 #include "diffusion/lora_fuse.h"

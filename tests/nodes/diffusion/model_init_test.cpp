@@ -1,6 +1,7 @@
 #include "diffusion/model_init.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "diffusion/initial_weights.h"
 #include "diffusion/base_model.h"

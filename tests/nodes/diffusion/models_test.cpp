@@ -1,5 +1,6 @@
 // Layers, text encoder and VAE where no golden is needed: laws and refusals.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 
 #include <cmath>

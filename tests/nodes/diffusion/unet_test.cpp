@@ -1,6 +1,7 @@
 #include "diffusion/unet.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "diffusion/lora_format.h"
 #include "diffusion/lora_fuse.h"

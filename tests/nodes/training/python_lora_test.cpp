@@ -1,5 +1,6 @@
 // A LoRA that was trained, subtracted and written here is the same LoRA in diffusers.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 #include <stdio.h>
 
