@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "diffusion/json_reader.h"
@@ -163,6 +164,9 @@ Result<TextConfig> parse_text_config(const Json& json, const std::string& file) 
   config.max_positions = reader.size("max_position_embeddings", 77);
   config.norm_eps = reader.number("layer_norm_eps", 1e-5);
   config.eos_id = reader.integer("eos_token_id", 49407);
+  config.projection_dim = reader.size("projection_dim", 512);
+  const auto classes = reader.texts("architectures", {"CLIPTextModel"});
+  config.with_projection = std::ranges::find(classes, "CLIPTextModelWithProjection") != classes.end();
   const auto activation = reader.text("hidden_act", "quick_gelu");
   if (activation != "quick_gelu" && activation != "gelu") {
     reader.mistake(

@@ -56,7 +56,7 @@ struct VaeConfig {
   int64_t downscale() const { return int64_t{1} << (block_out_channels.size() - 1); }
 };
 
-/// CLIPTextModel. Defaults are SD 1.5's.
+/// CLIPTextModel, and with a projection CLIPTextModelWithProjection. Defaults are SD 1.5's.
 struct TextConfig {
   int64_t vocab_size = 49408;
   int64_t hidden_size = 768;
@@ -66,7 +66,9 @@ struct TextConfig {
   int64_t max_positions = 77;
   Activation activation = Activation::quick_gelu;
   double norm_eps = 1e-5;
-  int64_t eos_id = 49407;
+  int64_t eos_id = 49407;  ///< 2, as most published files say, means the largest id of a text
+  bool with_projection = false;
+  int64_t projection_dim = 768;  ///< of the vector for the whole text, where there is a projection
 };
 
 /// The noise schedule, whichever scheduler wrote it; where a key is absent, DDIMScheduler's default holds, as when

@@ -37,6 +37,9 @@ class ClipTokenizer {
   /// How many ids of the text encode_padded() leaves out.
   std::size_t truncated(std::string_view text) const;
 
+  int64_t start_id() const { return start_; }
+  int64_t end_id() const { return end_; }
+  int64_t padding_id() const { return padding_; }
   std::size_t length() const { return length_; }
   std::size_t vocabulary_size() const { return pairs_.size(); }
 
