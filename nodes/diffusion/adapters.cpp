@@ -66,7 +66,7 @@ at::Tensor Adapters::add_conv2d(std::string_view layer, const at::Tensor& x, at:
 Adapters adapters_of(const Lora& lora) {
   Adapters::LayerMap layers;
   for (const auto& [name, layer] : lora.layers)
-    if (!name.starts_with(kTextEncoderPrefix))
+    if (part_of(name) == LoraPart::unet)
       layers[name] = {.a = layer.a.unsqueeze(0),
                       .b = layer.b.flatten(1).unsqueeze(0),
                       .scale = at::full({1}, layer.scale(), at::kFloat)};
@@ -100,7 +100,7 @@ Result<Adapters> adapters_of_tenants(const std::vector<Lora>& loras, std::vector
   std::map<std::string, bool> names;
   for (const Lora& lora : loras)
     for (const auto& [name, layer] : lora.layers)
-      if (!name.starts_with(kTextEncoderPrefix)) names[name] = true;
+      if (part_of(name) == LoraPart::unet) names[name] = true;
   Adapters::LayerMap layers;
   for (const auto& [name, used] : names) {
     auto layer = stack_tenants(name, loras);

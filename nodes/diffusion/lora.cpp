@@ -1,5 +1,6 @@
 #include "diffusion/lora.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numeric>
@@ -16,6 +17,27 @@ at::Tensor LoraLayer::delta() const {
   const at::Tensor up = b.flatten(1).to(at::kFloat);    // [out, r]
   const at::Tensor down = a.flatten(1).to(at::kFloat);  // [r, in * kh * kw]
   return at::mm(up, down).mul_(scale()).view(delta_shape());
+}
+
+LoraPart part_of(std::string_view layer) {
+  if (layer.starts_with(kTextEncoderPrefix)) return LoraPart::text_encoder;
+  return layer.starts_with(kTextEncoder2Prefix) ? LoraPart::text_encoder_2 : LoraPart::unet;
+}
+
+std::string_view path_in_part(std::string_view layer) {
+  switch (part_of(layer)) {
+    case LoraPart::text_encoder:
+      return layer.substr(kTextEncoderPrefix.size());
+    case LoraPart::text_encoder_2:
+      return layer.substr(kTextEncoder2Prefix.size());
+    case LoraPart::unet:
+      break;
+  }
+  return layer;
+}
+
+bool has_part(const Lora& lora, LoraPart part) {
+  return std::ranges::any_of(lora.layers, [&](const auto& layer) { return part_of(layer.first) == part; });
 }
 
 bool is_lora_target(std::string_view module_path) {

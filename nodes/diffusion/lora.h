@@ -6,12 +6,14 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "diffusion/error.h"
+#include "diffusion/lora_base.h"
 
 namespace atelier::diffusion {
 
@@ -30,13 +32,25 @@ struct LoraLayer {
 };
 
 /// Layers by name, sorted. A layer of the UNet has its diffusers module path
-/// (`down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q`), one of the text encoder has `text_encoder.` before
-/// its path (`text_encoder.text_model.encoder.layers.0.mlp.fc1`).
+/// (`down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q`), one of a text encoder has `text_encoder.` or, for
+/// SDXL's second, `text_encoder_2.` before its path (`text_encoder.text_model.encoder.layers.0.mlp.fc1`).
 struct Lora {
   std::map<std::string, LoraLayer> layers;
+  std::optional<LoraBase> base{};  ///< the kind of base it was made for, where that is known
 };
 
 inline constexpr std::string_view kTextEncoderPrefix = "text_encoder.";
+inline constexpr std::string_view kTextEncoder2Prefix = "text_encoder_2.";
+
+/// Which model of a base a layer belongs to.
+enum class LoraPart { unet, text_encoder, text_encoder_2 };
+
+/// The part that a name of Lora::layers is of.
+LoraPart part_of(std::string_view layer);
+/// The name without its part's prefix: the module path in that model.
+std::string_view path_in_part(std::string_view layer);
+/// Whether the LoRA changes that part at all.
+bool has_part(const Lora& lora, LoraPart part);
 
 /// A layer that a training adapts: its module path and the shape of its weight, [out, in] or [out, in, kh, kw].
 struct LoraTarget {

@@ -60,6 +60,7 @@ bool same_down(const LoraLayer& first, const LoraLayer& second) {
 
 Result<LoraDifference> subtract(const Lora& minuend, const Lora& subtrahend) {
   LoraDifference result;
+  result.lora.base = minuend.base ? minuend.base : subtrahend.base;
   const auto keep = [&](const std::string& name, std::optional<LoraLayer> layer) {
     if (layer) {
       result.lora.layers[name] = *std::move(layer);
@@ -87,7 +88,9 @@ Result<LoraDifference> subtract(const Lora& minuend, const Lora& subtrahend) {
 
 Result<Lora> weighted_sum(std::span<const WeightedLora> loras) {
   std::map<std::string, std::vector<Term>> terms;
+  Lora sum;
   for (const WeightedLora& weighted : loras) {
+    if (!sum.base) sum.base = weighted.lora->base;
     for (const auto& [name, layer] : weighted.lora->layers) {
       std::vector<Term>& of_layer = terms[name];
       if (!of_layer.empty() && of_layer.front().layer->delta_shape() != layer.delta_shape())
@@ -95,7 +98,6 @@ Result<Lora> weighted_sum(std::span<const WeightedLora> loras) {
       of_layer.push_back({&layer, weighted.weight * layer.scale()});
     }
   }
-  Lora sum;
   for (const auto& [name, of_layer] : terms)
     if (auto layer = stack(of_layer)) sum.layers[name] = *std::move(layer);
   return sum;
@@ -135,6 +137,7 @@ double ratio_of_squares(double part, double whole) { return whole > 0 ? std::sqr
 
 LoraReduction reduce_rank(const Lora& lora, int64_t rank) {
   LoraReduction result;
+  result.lora.base = lora.base;
   double squared_norm = 0, squared_error = 0;
   for (const auto& [name, layer] : lora.layers) {
     if (layer.rank() <= rank) {

@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "diffusion/finite.h"
+#include "diffusion/lora_alpha.h"
 #include "diffusion/lora_names.h"
 
 namespace atelier::diffusion {
@@ -20,27 +23,46 @@ struct Extent {
   double alpha = 0;
 };
 
-/// The largest rank and alpha of all layers.
+/// The largest rank and the largest alpha, by its size, of all layers.
 Extent extent_of(const Lora& lora) {
   Extent extent;
   for (const auto& [name, layer] : lora.layers) {
     extent.rank = std::max(extent.rank, layer.rank());
-    extent.alpha = std::max(extent.alpha, layer.alpha);
+    extent.alpha = std::max(extent.alpha, std::abs(layer.alpha));
   }
   return extent;
 }
 
-Metadata metadata_of(const Extent& extent, const LoraMetadata& about) {
+bool is_spatial(const at::Tensor& down) { return down.dim() == 4 && (down.size(2) > 1 || down.size(3) > 1); }
+
+/// The largest rank of convolutions that look at neighbours, which kohya's trainer calls conv_dim; 0 without any.
+int64_t conv_rank_of(const Lora& lora) {
+  int64_t rank = 0;
+  for (const auto& [name, layer] : lora.layers)
+    if (is_spatial(layer.a)) rank = std::max(rank, layer.rank());
+  return rank;
+}
+
+/// modelspec's word for the code that the names of the layers come from.
+std::string_view implementation(const LoraBase& base) {
+  return base.architecture == Architecture::sdxl ? "https://github.com/Stability-AI/generative-models" : "diffusers";
+}
+
+Metadata metadata_of(const Lora& lora, const LoraBase& base, const Extent& extent, const LoraMetadata& about) {
   Metadata metadata = {{"format", "pt"},
-                       {"modelspec.architecture", about.architecture},
-                       {"modelspec.implementation", "diffusers"},
+                       {"modelspec.architecture", fmt::format("{}/lora", modelspec_architecture(base))},
+                       {"modelspec.implementation", std::string(implementation(base))},
+                       {"modelspec.prediction_type", std::string(modelspec_prediction(base))},
                        {"modelspec.sai_model_spec", "1.0.0"},
                        {"modelspec.title", about.title},
-                       {"ss_base_model_version", about.base_model_version},
+                       {"ss_base_model_version", kohya_version(base)},
                        {"ss_network_alpha", number_text(extent.alpha)},
                        {"ss_network_dim", std::to_string(extent.rank)},
                        {"ss_network_module", "networks.lora"},
-                       {"ss_v2", about.base_model_version.starts_with("sd_v2") ? "True" : "False"}};
+                       {"ss_v2", base.architecture == Architecture::sd2 ? "True" : "False"}};
+  if (const int64_t conv_rank = conv_rank_of(lora); conv_rank > 0)
+    metadata["ss_network_args"] =
+        fmt::format(R"({{"conv_dim": "{}", "conv_alpha": "{}"}})", conv_rank, number_text(extent.alpha));
   if (!about.resolution.empty()) metadata["modelspec.resolution"] = about.resolution;
   if (about.date) metadata["modelspec.date"] = *about.date;
   return metadata;
@@ -50,9 +72,10 @@ Metadata metadata_of(const Extent& extent, const LoraMetadata& about) {
 
 LoraFile to_kohya(const Lora& lora, const LoraMetadata& metadata) {
   const Extent extent = extent_of(lora);
-  LoraFile file{{}, metadata_of(extent, metadata)};
+  const LoraBase base = lora.base.value_or(LoraBase{});
+  LoraFile file{{}, metadata_of(lora, base, extent, metadata)};
   for (const auto& [name, layer] : lora.layers) {
-    const std::string key = kohya_key(name);
+    const std::string key = kohya_key(name, base.architecture);
     at::Tensor up = layer.b.flatten(1).to(at::kFloat);
     if (layer.alpha != extent.alpha) up = up * (layer.alpha / extent.alpha);
     if (layer.a.dim() == 4) up = up.view({up.size(0), up.size(1), 1, 1});
@@ -77,6 +100,10 @@ struct FoundFile {
   std::map<std::string, FoundLayer> layers;
 };
 
+tl::unexpected<Error> doubled(const std::string& key) {
+  return fail(fmt::format("LoRA key '{}': the file holds this layer twice, in two namings", key));
+}
+
 Result<FoundFile> sort_keys(const LoraFile& file) {
   FoundFile found;
   for (const auto& [key, tensor] : file.tensors) {
@@ -85,18 +112,16 @@ Result<FoundFile> sort_keys(const LoraFile& file) {
     found.naming = parsed->naming;
     FoundLayer& layer = found.layers[parsed->layer];
     layer.key = key;
-    switch (parsed->factor) {
-      case LoraFactor::down:
-        layer.down = tensor;
-        break;
-      case LoraFactor::up:
-        layer.up = tensor;
-        break;
-      case LoraFactor::alpha:
-        if (tensor.numel() != 1)
-          return fail(fmt::format("LoRA key '{}' has shape {}, wanted is one number", key, shape_text(tensor.sizes())));
-        layer.alpha = tensor.to(at::kDouble).item<double>();
+    if (parsed->factor == LoraFactor::alpha) {
+      if (tensor.numel() != 1)
+        return fail(fmt::format("LoRA key '{}' has shape {}, wanted is one number", key, shape_text(tensor.sizes())));
+      if (layer.alpha) return doubled(key);
+      layer.alpha = tensor.to(at::kDouble).item<double>();
+      continue;
     }
+    std::optional<at::Tensor>& factor = parsed->factor == LoraFactor::down ? layer.down : layer.up;
+    if (factor) return doubled(key);
+    factor = tensor;
   }
   if (found.layers.empty()) return fail("the file holds no LoRA");
   return found;
@@ -104,32 +129,33 @@ Result<FoundFile> sort_keys(const LoraFile& file) {
 
 /// What holds where a layer says no alpha of its own.
 struct DefaultAlpha {
-  std::optional<double> unet, text_encoder;  // empty: the rank
-};
+  AlphaRule unet{}, text_encoder{}, text_encoder_2{};
 
-std::optional<double> number_in(const nlohmann::json& json, const char* key) {
-  const auto found = json.find(key);
-  if (found == json.end() || !found->is_number()) return std::nullopt;
-  return found->get<double>();
-}
+  const AlphaRule& of(LoraPart part) const {
+    if (part == LoraPart::unet) return unet;
+    return part == LoraPart::text_encoder ? text_encoder : text_encoder_2;
+  }
+};
 
 Result<DefaultAlpha> default_alpha(const FoundFile& found, const Metadata& metadata,
                                    const nlohmann::json* adapter_config) {
   if (found.naming == LoraNaming::peft) {
-    const auto alpha = adapter_config ? number_in(*adapter_config, "lora_alpha") : std::nullopt;
-    if (!alpha)
+    const bool told = adapter_config != nullptr && adapter_config->is_object();
+    const AlphaRule rule = told ? alpha_rule(*adapter_config, "") : AlphaRule{};
+    if (!rule.alpha)
       return fail(
           "a LoRA in peft's naming does not hold its alpha; put its adapter_config.json with lora_alpha beside it");
-    return DefaultAlpha{alpha, alpha};
+    return DefaultAlpha{rule, rule, rule};
   }
   const auto written = metadata.find("lora_adapter_metadata");
   if (found.naming != LoraNaming::diffusers || written == metadata.end()) return DefaultAlpha{};
   const auto json = nlohmann::json::parse(written->second, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return fail("the metadata lora_adapter_metadata is not a JSON object");
-  return DefaultAlpha{number_in(json, "unet.lora_alpha"), number_in(json, "text_encoder.lora_alpha")};
+  return DefaultAlpha{alpha_rule(json, "unet."), alpha_rule(json, "text_encoder."),
+                      alpha_rule(json, "text_encoder_2.")};
 }
 
-Result<LoraLayer> make_layer(const FoundLayer& found, std::optional<double> alpha) {
+Result<LoraLayer> make_layer(const std::string& name, const FoundLayer& found, const DefaultAlpha& alpha) {
   if (!found.down || !found.up)
     return fail(fmt::format("LoRA key '{}': its other half, {}, is missing", found.key, found.down ? "up" : "down"));
   const at::Tensor &down = *found.down, &up = *found.up;
@@ -140,7 +166,29 @@ Result<LoraLayer> make_layer(const FoundLayer& found, std::optional<double> alph
                             shape_text(down.sizes()), shape_text(up.sizes())));
   return LoraLayer{.a = down.to(at::kFloat),
                    .b = up.flatten(1).to(at::kFloat),
-                   .alpha = found.alpha.value_or(alpha.value_or(static_cast<double>(down.size(0))))};
+                   .alpha = found.alpha.value_or(alpha.of(part_of(name)).of(path_in_part(name), down.size(0)))};
+}
+
+/// The family whose text states have that width; SD 1.x's, SD 2.x's and SDXL's published ones.
+std::optional<Architecture> architecture_of_width(int64_t width) {
+  if (width == 768) return Architecture::sd1;
+  if (width == 1024) return Architecture::sd2;
+  if (width == 2048) return Architecture::sdxl;
+  return std::nullopt;
+}
+
+/// What the layers tell of their base, where the metadata does not.
+std::optional<LoraBase> base_of_layers(const LoraFile& file, const Lora& lora) {
+  const auto of_sdxl = [](const auto& item) {
+    return item.first.starts_with("lora_te1_") || item.first.starts_with("lora_unet_input_blocks_") ||
+           item.first.starts_with("lora_unet_middle_block_") || item.first.starts_with("lora_unet_output_blocks_");
+  };
+  if (has_part(lora, LoraPart::text_encoder_2) || std::ranges::any_of(file.tensors, of_sdxl))
+    return LoraBase{Architecture::sdxl};
+  for (const auto& [name, layer] : lora.layers)
+    if (name.ends_with(".attn2.to_k"))
+      if (const auto architecture = architecture_of_width(layer.a.size(1))) return LoraBase{*architecture};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -152,10 +200,12 @@ Result<Lora> lora_of_file(const LoraFile& file, const nlohmann::json* adapter_co
   if (!alpha) return tl::unexpected(alpha.error());
   Lora lora;
   for (const auto& [name, parts] : found->layers) {
-    auto layer = make_layer(parts, name.starts_with(kTextEncoderPrefix) ? alpha->text_encoder : alpha->unet);
+    auto layer = make_layer(name, parts, *alpha);
     if (!layer) return tl::unexpected(layer.error());
     lora.layers[name] = *std::move(layer);
   }
+  lora.base = base_of_metadata(file.metadata);
+  if (!lora.base) lora.base = base_of_layers(file, lora);
   return lora;
 }
 
@@ -167,6 +217,7 @@ Result<Lora> read_lora(const std::filesystem::path& path) {
   if (!opened) return tl::unexpected(opened.error());
   auto tensors = opened->tensors();
   if (!tensors) return tl::unexpected(tensors.error());
+  if (auto finite = check_finite(*tensors, path); !finite) return tl::unexpected(finite.error());
   std::optional<nlohmann::json> config;
   if (std::ifstream stream(path.parent_path() / "adapter_config.json"); stream)
     config = nlohmann::json::parse(stream, nullptr, /*allow_exceptions=*/false);

@@ -2,16 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <optional>
-
 namespace atelier::diffusion {
 namespace {
 
-/// The name of the weight in the model of `part`; empty for a layer of another model.
-std::optional<std::string> weight_name(const std::string& layer, LoraPart part) {
-  const bool is_text = layer.starts_with(kTextEncoderPrefix);
-  if (is_text != (part == LoraPart::text_encoder)) return std::nullopt;
-  return (is_text ? layer.substr(kTextEncoderPrefix.size()) : layer) + ".weight";
+constexpr std::string_view kTextModel = "text_model.";
+
+/// The layer's weight in `base`; its end where there is none. Transformers 5 saves text encoders without `text_model.`.
+WeightMap::const_iterator find_weight(const WeightMap& base, const std::string& layer) {
+  const std::string name = std::string(path_in_part(layer)) + ".weight";
+  const auto found = base.find(name);
+  if (found != base.end() || part_of(layer) == LoraPart::unet || !name.starts_with(kTextModel)) return found;
+  return base.find(name.substr(kTextModel.size()));
 }
 
 }  // namespace
@@ -20,16 +21,15 @@ Result<WeightMap> fuse(const WeightMap& base, LoraPart part, std::span<const Wei
   WeightMap sums;  // float32, one per weight that changes
   for (const WeightedLora& weighted : loras) {
     for (const auto& [layer_name, layer] : weighted.lora->layers) {
-      const auto name = weight_name(layer_name, part);
-      if (!name) continue;
-      const auto weight = base.find(*name);
+      if (part_of(layer_name) != part) continue;
+      const auto weight = find_weight(base, layer_name);
       if (weight == base.end())
         return fail(fmt::format("LoRA layer '{}': the base model has no such layer", layer_name));
       const at::Tensor delta = layer.delta();
       if (delta.sizes() != weight->second.sizes())
         return fail(fmt::format("LoRA layer '{}': changes a weight of shape {}, the base model's is {}", layer_name,
                                 shape_text(delta.sizes()), shape_text(weight->second.sizes())));
-      auto [sum, is_new] = sums.try_emplace(*name);
+      auto [sum, is_new] = sums.try_emplace(weight->first);
       if (is_new) sum->second = weight->second.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
       sum->second.add_(delta, weighted.weight);
     }

@@ -4,23 +4,25 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
 
 #include "diffusion/lora.h"
+#include "diffusion/lora_numbering.h"
 
 namespace atelier::diffusion {
 namespace {
 
 constexpr std::string_view kUnetPrefix = "lora_unet_";
-constexpr std::string_view kTextPrefix = "lora_te_";
+/// kohya counts text encoders from 1 where there are two.
+constexpr std::string_view kTextPrefix = "lora_te_", kText1Prefix = "lora_te1_", kText2Prefix = "lora_te2_";
+constexpr std::string_view kTextModel = "text_model.";
 
-/// Words of diffusers' and transformers' module paths that contain an underscore; all others are what stands between
-/// two underscores.
+/// Words of module and block paths that contain an underscore; all others are what stands between two underscores.
 constexpr std::array kCompoundWords = {
-    "down_blocks", "up_blocks", "mid_block", "transformer_blocks", "proj_in",        "proj_out",      "to_q",
-    "to_k",        "to_v",      "to_out",    "time_emb_proj",      "time_embedding", "add_embedding", "linear_1",
-    "linear_2",    "conv_in",   "conv_out",  "conv_shortcut",      "text_model",     "self_attn",     "q_proj",
-    "k_proj",      "v_proj",    "out_proj"};
+    "down_blocks", "up_blocks",  "mid_block",  "transformer_blocks", "proj_in",        "proj_out",      "to_q",
+    "to_k",        "to_v",       "to_out",     "time_emb_proj",      "time_embedding", "add_embedding", "linear_1",
+    "linear_2",    "conv_in",    "conv_out",   "conv_shortcut",      "text_model",     "self_attn",     "q_proj",
+    "k_proj",      "v_proj",     "out_proj",   "text_projection",    "input_blocks",   "output_blocks", "middle_block",
+    "in_layers",   "out_layers", "emb_layers", "skip_connection",    "time_embed",     "label_emb"};
 
 /// How long the word at the start of `rest` is.
 size_t word_length(std::string_view rest) {
@@ -42,8 +44,26 @@ std::string dotted(std::string_view underscored) {
   return path;
 }
 
-bool numbered_as_sdxl(std::string_view path) {
-  return path.starts_with("input_blocks") || path.starts_with("output_blocks") || path.starts_with("middle_block");
+std::string underscored(std::string path) {
+  std::ranges::replace(path, '.', '_');
+  return path;
+}
+
+/// Block paths and their words that module paths do not have.
+bool is_block_path(std::string_view path) {
+  static constexpr std::array<std::string_view, 6> starts = {"input_blocks.", "middle_block.", "output_blocks.",
+                                                             "time_embed.",   "label_emb.",    "out."};
+  return std::ranges::any_of(starts, [&](std::string_view start) { return path.starts_with(start); });
+}
+
+tl::unexpected<Error> unknown_key(std::string_view key) {
+  return fail(fmt::format("LoRA key '{}' is in no naming that is known", key));
+}
+
+/// The layer of a text encoder by the path a file gives it: transformers 5 leaves `text_model.` out.
+std::string text_layer(std::string_view prefix, std::string_view path) {
+  const bool bare = path.starts_with("encoder.");
+  return fmt::format("{}{}{}", prefix, bare ? kTextModel : "", path);
 }
 
 struct Suffix {
@@ -53,10 +73,20 @@ struct Suffix {
 
 constexpr std::array kKohyaSuffixes = {Suffix{".lora_down.weight", LoraFactor::down},
                                        Suffix{".lora_up.weight", LoraFactor::up}, Suffix{".alpha", LoraFactor::alpha}};
+/// Where one text ends with another, the longer one comes first.
 constexpr std::array kPathSuffixes = {Suffix{".lora_A.weight", LoraFactor::down},
                                       Suffix{".lora_B.weight", LoraFactor::up},
+                                      Suffix{".lora_A.default.weight", LoraFactor::down},
+                                      Suffix{".lora_B.default.weight", LoraFactor::up},
                                       Suffix{".lora.down.weight", LoraFactor::down},
-                                      Suffix{".lora.up.weight", LoraFactor::up}, Suffix{".alpha", LoraFactor::alpha}};
+                                      Suffix{".lora.up.weight", LoraFactor::up},
+                                      Suffix{".lora_linear_layer.down.weight", LoraFactor::down},
+                                      Suffix{".lora_linear_layer.up.weight", LoraFactor::up},
+                                      Suffix{"_lora.down.weight", LoraFactor::down},
+                                      Suffix{"_lora.up.weight", LoraFactor::up},
+                                      Suffix{"_lora.alpha", LoraFactor::alpha},
+                                      Suffix{".lora.alpha", LoraFactor::alpha},
+                                      Suffix{".alpha", LoraFactor::alpha}};
 
 template <size_t N>
 std::optional<std::pair<std::string_view, LoraFactor>> split(std::string_view key, const std::array<Suffix, N>& ends) {
@@ -68,46 +98,117 @@ std::optional<std::pair<std::string_view, LoraFactor>> split(std::string_view ke
 struct Prefix {
   std::string_view text;
   LoraNaming naming;
-  bool text_encoder;
+  LoraPart part;
 };
 
+/// Where one text begins with another, the longer one comes first.
 constexpr std::array kPathPrefixes = {
-    Prefix{"base_model.model.unet.", LoraNaming::peft, false}, Prefix{"base_model.model.", LoraNaming::peft, false},
-    Prefix{"unet.", LoraNaming::diffusers, false}, Prefix{"text_encoder.", LoraNaming::diffusers, true}};
+    Prefix{"base_model.model.unet.", LoraNaming::peft, LoraPart::unet},
+    Prefix{"base_model.model.text_encoder.", LoraNaming::peft, LoraPart::text_encoder},
+    Prefix{"base_model.model.text_encoder_2.", LoraNaming::peft, LoraPart::text_encoder_2},
+    Prefix{"base_model.model.", LoraNaming::peft, LoraPart::unet},
+    Prefix{"unet.", LoraNaming::diffusers, LoraPart::unet},
+    Prefix{"text_encoder.", LoraNaming::diffusers, LoraPart::text_encoder},
+    Prefix{"text_encoder_2.", LoraNaming::diffusers, LoraPart::text_encoder_2}};
+
+/// The module that an adapter of diffusers before 0.17 belongs to: `attn1.processor.to_out` is `attn1.to_out.0` in a
+/// UNet, and `self_attn.to_out` is `self_attn.out_proj` in a text encoder.
+std::string modern_path(std::string path, LoraPart part) {
+  constexpr std::string_view processor = ".processor.";
+  if (const size_t at = path.find(processor); at != std::string::npos) path.erase(at, processor.size() - 1);
+  const size_t dot = path.rfind('.') + 1;
+  const std::string last = path.substr(dot);
+  if (part == LoraPart::unet) return last == "to_out" ? path + ".0" : path;
+  if (last == "to_q" || last == "to_k" || last == "to_v") return path.substr(0, dot) + last.substr(3) + "_proj";
+  return last == "to_out" ? path.substr(0, dot) + "out_proj" : path;
+}
+
+/// A text encoder that peft saved alone has no part in its keys.
+LoraPart part_of_peft(std::string_view path, LoraPart part) {
+  const bool text = path.starts_with(kTextModel) || path.starts_with("encoder.layers.");
+  return part == LoraPart::unet && text ? LoraPart::text_encoder : part;
+}
+
+std::string layer_in(LoraPart part, const std::string& path) {
+  switch (part) {
+    case LoraPart::text_encoder:
+      return text_layer(kTextEncoderPrefix, path);
+    case LoraPart::text_encoder_2:
+      return text_layer(kTextEncoder2Prefix, path);
+    case LoraPart::unet:
+      break;
+  }
+  return path;
+}
+
+struct ForeignKind {
+  std::string_view mark, name;
+};
+
+/// What marks the keys of adapters that are no LoRA: their update is not alpha / r * B A.
+constexpr std::array kForeignKinds = {ForeignKind{".hada_", "LoHa"},
+                                      ForeignKind{".lokr_", "LoKr"},
+                                      ForeignKind{".oft_", "OFT"},
+                                      ForeignKind{".dora_scale", "DoRA"},
+                                      ForeignKind{".lora_magnitude_vector", "DoRA"},
+                                      ForeignKind{".lora_mid.", "LoCon in Tucker's form"},
+                                      ForeignKind{".on_input", "IA3"}};
+
+std::optional<std::string_view> foreign_kind(std::string_view key) {
+  for (const ForeignKind& kind : kForeignKinds)
+    if (key.find(kind.mark) != std::string_view::npos) return kind.name;
+  return std::nullopt;
+}
+
+Result<LoraKey> parse_kohya(std::string_view key) {
+  const auto parts = split(key, kKohyaSuffixes);
+  if (!parts) return unknown_key(key);
+  auto layer = layer_of_kohya_key(parts->first);
+  if (!layer) return tl::unexpected(layer.error());
+  return LoraKey{LoraNaming::kohya, parts->second, *std::move(layer)};
+}
 
 }  // namespace
 
-std::string kohya_key(std::string_view layer) {
-  const bool is_text = layer.starts_with(kTextEncoderPrefix);
-  std::string key{is_text ? layer.substr(kTextEncoderPrefix.size()) : layer};
-  std::ranges::replace(key, '.', '_');
-  return std::string(is_text ? kTextPrefix : kUnetPrefix) + key;
+std::string kohya_key(std::string_view layer, Architecture architecture) {
+  const bool sdxl = architecture == Architecture::sdxl;
+  const std::string path(path_in_part(layer));
+  switch (part_of(layer)) {
+    case LoraPart::text_encoder:
+      return std::string(sdxl ? kText1Prefix : kTextPrefix) + underscored(path);
+    case LoraPart::text_encoder_2:
+      return std::string(kText2Prefix) + underscored(path);
+    case LoraPart::unet:
+      break;
+  }
+  return std::string(kUnetPrefix) + underscored(sdxl ? block_path(path).value_or(path) : path);
 }
 
 Result<std::string> layer_of_kohya_key(std::string_view key) {
-  if (key.starts_with(kTextPrefix)) return std::string(kTextEncoderPrefix) + dotted(key.substr(kTextPrefix.size()));
-  if (!key.starts_with(kUnetPrefix)) return fail(fmt::format("LoRA key '{}' is in no naming that is known", key));
-  const std::string_view path = key.substr(kUnetPrefix.size());
-  if (numbered_as_sdxl(path))
-    return fail(fmt::format("LoRA key '{}' is in the numbering of SDXL, whose LoRAs are not supported yet", key));
-  return dotted(path);
+  for (const std::string_view prefix : {kTextPrefix, kText1Prefix})
+    if (key.starts_with(prefix)) return text_layer(kTextEncoderPrefix, dotted(key.substr(prefix.size())));
+  if (key.starts_with(kText2Prefix)) return text_layer(kTextEncoder2Prefix, dotted(key.substr(kText2Prefix.size())));
+  if (!key.starts_with(kUnetPrefix)) return unknown_key(key);
+  const std::string path = dotted(key.substr(kUnetPrefix.size()));
+  if (!is_block_path(path)) return path;
+  const auto module = module_path(path);
+  if (!module) return unknown_key(key);
+  return *module;
 }
 
 Result<LoraKey> parse_lora_key(const std::string& key) {
-  if (key.starts_with("lora_")) {
-    const auto parts = split(key, kKohyaSuffixes);
-    if (!parts) return fail(fmt::format("LoRA key '{}' is in no naming that is known", key));
-    auto layer = layer_of_kohya_key(parts->first);
-    if (!layer) return tl::unexpected(layer.error());
-    return LoraKey{LoraNaming::kohya, parts->second, *std::move(layer)};
-  }
+  if (const auto kind = foreign_kind(key))
+    return fail(fmt::format("LoRA key '{}' is of the kind {}; LoRA and LoCon are supported", key, *kind));
+  if (key.starts_with("lora_")) return parse_kohya(key);
+  const auto parts = split(key, kPathSuffixes);
+  if (!parts) return unknown_key(key);
   for (const Prefix& prefix : kPathPrefixes) {
-    const auto parts = split(key, kPathSuffixes);
-    if (!parts || !key.starts_with(prefix.text)) continue;
-    const std::string path{parts->first.substr(prefix.text.size())};
-    return LoraKey{prefix.naming, parts->second, (prefix.text_encoder ? std::string(kTextEncoderPrefix) : "") + path};
+    if (!key.starts_with(prefix.text)) continue;
+    const std::string path{parts->first.substr(std::min(prefix.text.size(), parts->first.size()))};
+    const LoraPart part = prefix.naming == LoraNaming::peft ? part_of_peft(path, prefix.part) : prefix.part;
+    return LoraKey{prefix.naming, parts->second, layer_in(part, modern_path(path, part))};
   }
-  return fail(fmt::format("LoRA key '{}' is in no naming that is known", key));
+  return unknown_key(key);
 }
 
 }  // namespace atelier::diffusion

@@ -1,20 +1,23 @@
-// The three names of a LoRA layer: Atelier's (the module path), kohya's (underscores), and what diffusers and peft put
-// around the path.
+// The names of a LoRA layer in files: kohya's (underscores; SDXL's UNet numbered in blocks), and what diffusers and
+// peft put around the module path.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "diffusion/config.h"
 #include "diffusion/error.h"
 
 namespace atelier::diffusion {
 
-/// kohya's key of a layer, without the part after the dot: `lora_unet_down_blocks_0_attentions_0_proj_in`.
-std::string kohya_key(std::string_view layer);
+/// kohya's key of a layer of Lora::layers, without the part after the dot, as his trainer names it for that
+/// architecture: `lora_unet_down_blocks_0_attentions_0_proj_in`, `lora_te_text_model_…`; SDXL's
+/// `lora_unet_input_blocks_4_1_proj_in`, `lora_te1_text_model_…`, `lora_te2_text_model_…`.
+std::string kohya_key(std::string_view layer, Architecture architecture);
 
-/// The layer of a kohya key, or an Error that names it. No model is needed: the words of diffusers' module paths
-/// divide the key in one way only.
+/// The layer of a kohya key in either numbering, or an Error that names it. No model is needed: the words of module
+/// paths divide the key in one way only.
 Result<std::string> layer_of_kohya_key(std::string_view key);
 
 enum class LoraNaming { kohya, diffusers, peft };
@@ -27,7 +30,8 @@ struct LoraKey {
   std::string layer;  ///< as in Lora::layers
 };
 
-/// Takes a key of any of the namings apart. Errors: a key of none of them; kohya's `input_blocks` numbering of SDXL.
+/// Takes a key of any of the namings apart, those of diffusers before 0.17 too (`attn1.processor.to_q_lora`). Errors: a
+/// key of none of them; of LyCORIS's other kinds (LoHa, LoKr, …) and of DoRA, by their names.
 Result<LoraKey> parse_lora_key(const std::string& key);
 
 }  // namespace atelier::diffusion

@@ -177,7 +177,7 @@ std::vector<LoraTarget> UNet::lora_targets() const {
 
 Result<void> UNet::check(const Lora& lora) const {
   for (const auto& [name, layer] : lora.layers) {
-    if (name.starts_with(kTextEncoderPrefix)) continue;
+    if (part_of(name) != LoraPart::unet) continue;
     const auto found = std::ranges::lower_bound(impl_->adaptable, name, {}, &LoraTarget::name);
     if (found == impl_->adaptable.end() || found->name != name)
       return fail(fmt::format("LoRA layer '{}': the base model has no such layer", name));

@@ -69,8 +69,8 @@ class DiffNode final : public SingleNode {
     if (minuend->base && subtrahend->base && *minuend->base != *subtrahend->base)
       job.context.warn("the two LoRAs were trained on different base models");
     tell_of_dropped(*difference, job.context);
-    nlohmann::json facts = nlohmann::json::object();
-    if (minuend->facts.contains("base_model")) facts["base_model"] = minuend->facts.at("base_model");
+    const auto& kind = difference->lora.base;
+    nlohmann::json facts = kind ? facts_of(*kind) : nlohmann::json::object();
     if (job.params.given("rank"))
       difference->lora = reduced(difference->lora, job.params.integer("rank"), facts, job.context);
     auto result = as_lora_set(difference->lora);

@@ -12,13 +12,6 @@ namespace {
 
 constexpr std::string_view kSuffix = ".safetensors";
 
-// modelspec's name of the architecture for kohya's name of the base.
-std::string architecture_of(const std::string& version) {
-  if (version == "sd_v2") return "stable-diffusion-v2-512/lora";
-  if (version == "sd_v2_v") return "stable-diffusion-v2-768-v/lora";
-  return "stable-diffusion-v1/lora";
-}
-
 class LoraType final : public PortType {
  public:
   LoraType(Files& files, std::optional<std::string> date) : files_(files), date_(std::move(date)) {}
@@ -56,8 +49,6 @@ class LoraType final : public PortType {
     if (!lora) return tl::unexpected(lora.error());
     diffusion::LoraMetadata metadata;
     metadata.title = std::filesystem::path(title).stem().string();  // without folders: they may name a customer
-    metadata.base_model_version = lora->facts.value("base_model", metadata.base_model_version);
-    metadata.architecture = architecture_of(metadata.base_model_version);
     metadata.date = date_;
     const auto file = diffusion::to_kohya(as_diffusion(*lora), metadata);
     const auto written = diffusion::write_safetensors(path, file.tensors, file.metadata);

@@ -7,6 +7,26 @@
 #include "model/torch_call.h"
 
 namespace atelier {
+namespace {
+
+constexpr const char* kBaseModel = "base_model";
+constexpr const char* kPrediction = "prediction_type";
+constexpr const char* kVelocity = "v";
+
+// The kind of base that a LoRA's facts tell: kohya's name of it, and where that leaves it open the prediction type.
+std::optional<diffusion::LoraBase> base_of_facts(const nlohmann::json& facts) {
+  auto base = diffusion::base_of_version(facts.value(kBaseModel, ""));
+  if (base && facts.value(kPrediction, "") == kVelocity) base->prediction = diffusion::PredictionType::v_prediction;
+  return base;
+}
+
+}  // namespace
+
+nlohmann::json facts_of(const diffusion::LoraBase& base) {
+  nlohmann::json facts = {{kBaseModel, diffusion::kohya_version(base)}};
+  if (diffusion::base_of_version(facts.at(kBaseModel).get<std::string>()) != base) facts[kPrediction] = kVelocity;
+  return facts;
+}
 
 Expected<LoraSet> lora_of(const Artifact& artifact) {
   if (artifact.files.empty()) return LoraSet::from(artifact);
@@ -19,6 +39,7 @@ diffusion::Lora as_diffusion(const LoraSet& lora) {
   diffusion::Lora result;
   for (const auto& [layer, factors] : lora.layers)
     result.layers[layer] = {as_torch(factors.a), as_torch(factors.b), factors.alpha};
+  result.base = base_of_facts(lora.facts);
   return result;
 }
 
@@ -26,6 +47,7 @@ LoraSet as_lora_set(const diffusion::Lora& lora) {
   LoraSet result;
   for (const auto& [layer, factors] : lora.layers)
     result.layers[layer] = {as_tensor(factors.a), as_tensor(factors.b), factors.alpha};
+  if (lora.base) result.facts = facts_of(*lora.base);
   return result;
 }
 

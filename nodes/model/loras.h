@@ -15,9 +15,13 @@ namespace atelier {
 // LoraSet::from() and diffusion::read_lora().
 Expected<LoraSet> lora_of(const Artifact& artifact);
 
-// The same factors as libtorch sees them; bytes are shared.
+// The same factors as libtorch sees them; bytes are shared. The kind of base is told by the facts.
 diffusion::Lora as_diffusion(const LoraSet& lora);
 LoraSet as_lora_set(const diffusion::Lora& lora);
+
+// The kind of base a LoRA is for, as facts of a LoraSet: `base_model`, and `prediction_type` where that name leaves it
+// open.
+nlohmann::json facts_of(const diffusion::LoraBase& base);
 
 // sum_i weight_i * lora_i, by stacking ranks. Errors name the layer whose shapes differ.
 Expected<diffusion::Lora> sum_of(std::span<const FusedLora> loras);

@@ -15,10 +15,9 @@ constexpr std::string_view kOneFile =
     "later version";
 
 bool any_layer(const Model& model, diffusion::LoraPart part) {
-  const bool text = part == diffusion::LoraPart::text_encoder;
   for (const auto& [lora, weight] : model.loras)
     for (const auto& [layer, factors] : lora.layers)
-      if (layer.starts_with(diffusion::kTextEncoderPrefix) == text) return true;
+      if (diffusion::part_of(layer) == part) return true;
   return false;
 }
 

@@ -21,8 +21,7 @@ std::string check_size(const PaintSettings& settings, std::int64_t multiple) {
 }
 
 bool adapts_text_encoder(const diffusion::Lora& lora) {
-  const auto found = lora.layers.lower_bound(std::string(diffusion::kTextEncoderPrefix));
-  return found != lora.layers.end() && found->first.starts_with(diffusion::kTextEncoderPrefix);
+  return diffusion::has_part(lora, diffusion::LoraPart::text_encoder);
 }
 
 }  // namespace

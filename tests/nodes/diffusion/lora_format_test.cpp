@@ -3,36 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "diffusion/lora_names.h"
 #include "random_loras.h"
 
 namespace atelier::diffusion {
 namespace {
-
-TEST(KohyaNames, LeadToThePathsOfDiffusersAndBack) {
-  for (const char* layer :
-       {"down_blocks.0.attentions.1.transformer_blocks.0.attn1.to_out.0", "down_blocks.2.attentions.0.proj_in",
-        "mid_block.attentions.0.transformer_blocks.0.ff.net.0.proj", "mid_block.resnets.1.time_emb_proj",
-        "up_blocks.3.attentions.2.transformer_blocks.0.ff.net.2", "up_blocks.0.resnets.0.conv_shortcut",
-        "down_blocks.0.downsamplers.0.conv", "up_blocks.0.upsamplers.0.conv", "time_embedding.linear_1", "conv_in",
-        "text_encoder.text_model.encoder.layers.11.self_attn.out_proj",
-        "text_encoder.text_model.encoder.layers.0.mlp.fc1"}) {
-    EXPECT_EQ(*layer_of_kohya_key(kohya_key(layer)), layer);
-  }
-  EXPECT_EQ(kohya_key("down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"),
-            "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q");
-  EXPECT_EQ(kohya_key("text_encoder.text_model.encoder.layers.0.mlp.fc1"),
-            "lora_te_text_model_encoder_layers_0_mlp_fc1");
-}
-
-TEST(KohyaNames, OfSdxlAreRefusedByName) {
-  EXPECT_EQ(
-      layer_of_kohya_key("lora_unet_input_blocks_4_1_proj_in").error().message,
-      "LoRA key 'lora_unet_input_blocks_4_1_proj_in' is in the numbering of SDXL, whose LoRAs are not supported yet");
-}
 
 class KohyaFiles : public ::testing::TestWithParam<uint64_t> {};
 INSTANTIATE_TEST_SUITE_P(Seeds, KohyaFiles, ::testing::Range<uint64_t>(0, 5));
@@ -73,11 +51,99 @@ TEST(KohyaFile, SaysWhatItIsAndNothingOfWhenOrWhere) {
       file.metadata,
       ::testing::ElementsAre(
           ::testing::Pair("format", "pt"), ::testing::Pair("modelspec.architecture", "stable-diffusion-v1/lora"),
-          ::testing::Pair("modelspec.implementation", "diffusers"), ::testing::Pair("modelspec.resolution", "512x512"),
+          ::testing::Pair("modelspec.implementation", "diffusers"),
+          ::testing::Pair("modelspec.prediction_type", "epsilon"), ::testing::Pair("modelspec.resolution", "512x512"),
           ::testing::Pair("modelspec.sai_model_spec", "1.0.0"), ::testing::Pair("modelspec.title", "person"),
           ::testing::Pair("ss_base_model_version", "sd_v1"), ::testing::Pair("ss_network_alpha", "4"),
           ::testing::Pair("ss_network_dim", "8"), ::testing::Pair("ss_network_module", "networks.lora"),
           ::testing::Pair("ss_v2", "False")));
+}
+
+struct BaseNames {
+  LoraBase base;
+  const char *architecture, *implementation, *prediction, *version, *v2;
+};
+
+class KohyaMetadata : public ::testing::TestWithParam<BaseNames> {};
+INSTANTIATE_TEST_SUITE_P(Bases, KohyaMetadata,
+                         ::testing::Values(BaseNames{{Architecture::sd1, PredictionType::epsilon},
+                                                     "stable-diffusion-v1/lora",
+                                                     "diffusers",
+                                                     "epsilon",
+                                                     "sd_v1",
+                                                     "False"},
+                                           BaseNames{{Architecture::sd1, PredictionType::v_prediction},
+                                                     "stable-diffusion-v1/lora",
+                                                     "diffusers",
+                                                     "v",
+                                                     "sd_v1_v",
+                                                     "False"},
+                                           BaseNames{{Architecture::sd2, PredictionType::epsilon},
+                                                     "stable-diffusion-v2-512/lora",
+                                                     "diffusers",
+                                                     "epsilon",
+                                                     "sd_v2",
+                                                     "True"},
+                                           BaseNames{{Architecture::sd2, PredictionType::v_prediction},
+                                                     "stable-diffusion-v2-768-v/lora",
+                                                     "diffusers",
+                                                     "v",
+                                                     "sd_v2_v",
+                                                     "True"},
+                                           BaseNames{{Architecture::sdxl, PredictionType::epsilon},
+                                                     "stable-diffusion-xl-v1-base/lora",
+                                                     "https://github.com/Stability-AI/generative-models",
+                                                     "epsilon",
+                                                     "sdxl_base_v1-0",
+                                                     "False"},
+                                           BaseNames{{Architecture::sdxl, PredictionType::v_prediction},
+                                                     "stable-diffusion-xl-v1-base/lora",
+                                                     "https://github.com/Stability-AI/generative-models",
+                                                     "v",
+                                                     "sdxl_base_v1-0",
+                                                     "False"}));
+
+TEST_P(KohyaMetadata, NamesTheBaseAsKohyaAndModelspecDoAndIsReadBack) {
+  const BaseNames& names = GetParam();
+  Lora lora;
+  lora.layers["mid_block.attentions.0.proj_in"] = {.a = at::ones({2, 4}), .b = at::ones({4, 2})};
+  lora.base = names.base;
+  const LoraFile file = to_kohya(lora, {});
+  EXPECT_EQ(file.metadata.at("modelspec.architecture"), names.architecture);
+  EXPECT_EQ(file.metadata.at("modelspec.implementation"), names.implementation);
+  EXPECT_EQ(file.metadata.at("modelspec.prediction_type"), names.prediction);
+  EXPECT_EQ(file.metadata.at("ss_base_model_version"), names.version);
+  EXPECT_EQ(file.metadata.at("ss_v2"), names.v2);
+  EXPECT_FALSE(file.metadata.contains("ss_network_args"));
+  EXPECT_EQ(lora_of_file(file)->base, names.base);
+}
+
+TEST(KohyaFile, TellsTheRankOfConvolutionsThatLookAtNeighbours) {
+  Lora lora;
+  lora.layers["down_blocks.0.resnets.0.conv1"] = {.a = at::ones({3, 4, 3, 3}), .b = at::ones({4, 3}), .alpha = 1.5};
+  lora.layers["mid_block.attentions.0.proj_in"] = {.a = at::ones({8, 4, 1, 1}), .b = at::ones({4, 8}), .alpha = 4};
+  const LoraFile file = to_kohya(lora, {});
+  EXPECT_EQ(file.metadata.at("ss_network_args"), R"({"conv_dim": "3", "conv_alpha": "4"})");
+  EXPECT_EQ(file.metadata.at("ss_network_dim"), "8");
+  EXPECT_EQ(shape_text(file.tensors.at("lora_unet_down_blocks_0_resnets_0_conv1.lora_up.weight").sizes()),
+            "[4, 3, 1, 1]");
+}
+
+TEST(LoraFile, WithoutMetadataTellsItsBaseByItsLayers) {
+  const auto base_of = [](const std::string& key, int64_t width) {
+    const Lora lora = *lora_of_file(
+        {{{key + ".lora_down.weight", at::ones({2, width})}, {key + ".lora_up.weight", at::ones({4, 2})}}, {}});
+    return lora.base ? kohya_version(*lora.base) : "unknown";
+  };
+  const std::string to_k = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k";
+  EXPECT_EQ(base_of(to_k, 768), "sd_v1");
+  EXPECT_EQ(base_of(to_k, 1024), "sd_v2");
+  EXPECT_EQ(base_of(to_k, 2048), "sdxl_base_v1-0");
+  EXPECT_EQ(base_of(to_k, 32), "unknown");
+  EXPECT_EQ(base_of("lora_te1_text_model_encoder_layers_0_mlp_fc1", 8), "sdxl_base_v1-0");
+  EXPECT_EQ(base_of("lora_te2_text_model_encoder_layers_0_mlp_fc1", 8), "sdxl_base_v1-0");
+  EXPECT_EQ(base_of("lora_unet_input_blocks_4_1_proj_in", 8), "sdxl_base_v1-0");
+  EXPECT_EQ(base_of("lora_te_text_model_encoder_layers_0_mlp_fc1", 8), "unknown");
 }
 
 std::string error_of(WeightMap tensors, Metadata metadata = {}, const nlohmann::json* config = nullptr) {
@@ -90,7 +156,11 @@ TEST(LoraFile, RefusesWhatIsNoLora) {
   EXPECT_EQ(error_of({}), "the file holds no LoRA");
   EXPECT_EQ(error_of({{"conv_in.weight", down}}), "LoRA key 'conv_in.weight' is in no naming that is known");
   EXPECT_EQ(error_of({{"lora_unet_conv_in.hada_w1_a", down}}),
-            "LoRA key 'lora_unet_conv_in.hada_w1_a' is in no naming that is known");
+            "LoRA key 'lora_unet_conv_in.hada_w1_a' is of the kind LoHa; LoRA and LoCon are supported");
+  EXPECT_EQ(error_of({{"lora_unet_mid_block_attentions_0_proj_in.lora_up.weight", up},
+                      {"unet.mid_block.attentions.0.proj_in.lora_B.weight", up}}),
+            "LoRA key 'unet.mid_block.attentions.0.proj_in.lora_B.weight': the file holds this layer twice, in two "
+            "namings");
   EXPECT_EQ(error_of({{"unet.mid_block.attentions.0.proj_in.lora_A.weight", down}}),
             "LoRA key 'unet.mid_block.attentions.0.proj_in.lora_A.weight': its other half, up, is missing");
   EXPECT_EQ(
@@ -121,6 +191,42 @@ TEST(LoraFile, InDiffusersNamingTakesTheRankForAlphaUnlessItSaysOtherwise) {
   EXPECT_EQ(told.layers.at("conv_in").alpha, 1.5);
   EXPECT_EQ(error_of(tensors, {{"lora_adapter_metadata", "[1"}}),
             "the metadata lora_adapter_metadata is not a JSON object");
+}
+
+TEST(LoraFile, OfPeftCountsAlphaPatternsAndRankStabilisedScales) {
+  const auto layer = [](const std::string& path) {
+    return WeightMap{{path + ".lora_A.weight", at::ones({4, 2})}, {path + ".lora_B.weight", at::ones({3, 4})}};
+  };
+  WeightMap tensors = layer("unet.mid_block.resnets.0.conv1");
+  tensors.merge(layer("unet.mid_block.attentions.0.proj_in"));
+  tensors.merge(layer("text_encoder_2.text_model.encoder.layers.0.mlp.fc1"));
+  const Lora lora = *lora_of_file(
+      {tensors,
+       {{"lora_adapter_metadata", R"({"unet.lora_alpha": 6, "unet.alpha_pattern": {"resnets.0.conv1": 3, "v1": 9},
+          "text_encoder_2.lora_alpha": 5, "text_encoder_2.use_rslora": true})"}}});
+  EXPECT_EQ(lora.layers.at("mid_block.resnets.0.conv1").alpha, 3);
+  EXPECT_EQ(lora.layers.at("mid_block.attentions.0.proj_in").alpha, 6);
+  EXPECT_EQ(lora.layers.at("text_encoder_2.text_model.encoder.layers.0.mlp.fc1").scale(), 5 / 2.0);  // 5 / sqrt(4)
+}
+
+TEST(LoraFile, WithAWeightThatIsNoNumberIsRefused) {
+  const auto path = std::filesystem::path(::testing::TempDir()) / "diverged_lora.safetensors";
+  const auto error_with = [&](double value) {
+    at::Tensor up = at::ones({300, 40});
+    up[299][39] = value;
+    const WeightMap tensors = {{"lora_unet_conv_in.lora_down.weight", at::ones({40, 4})},
+                               {"lora_unet_conv_in.lora_up.weight", up.to(at::kHalf)}};
+    EXPECT_TRUE(write_safetensors(path, tensors, {}).has_value());
+    return read_lora(path).error().message;
+  };
+  EXPECT_EQ(error_with(std::nan("")),
+            path.string() +
+                ": tensor 'lora_unet_conv_in.lora_up.weight' holds a NaN: the file is damaged, or its "
+                "training diverged");
+  EXPECT_EQ(error_with(-INFINITY),
+            path.string() +
+                ": tensor 'lora_unet_conv_in.lora_up.weight' holds an infinite value: the file is damaged, "
+                "or its training diverged");
 }
 
 TEST(LoraFile, ThatIsWrongIsNamed) {

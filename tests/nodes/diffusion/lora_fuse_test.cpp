@@ -40,6 +40,22 @@ TEST(LoraFuse, KeepsTextEncoderAndUNetApart) {
             1e-4);
 }
 
+TEST(LoraFuse, FindsTextEncodersWeightsWithAndWithoutTextModelAndTellsTheEncodersApart) {
+  RandomLoras random(4);
+  Lora lora;
+  lora.layers["text_encoder.text_model.fc1"] = random.layer({4, 4});
+  lora.layers["text_encoder_2.text_model.fc1"] = random.layer({4, 4});
+  const std::vector<WeightedLora> terms = {{&lora, 1}};
+  const WeightMap bare = {{"fc1.weight", at::zeros({4, 4})}}, full = {{"text_model.fc1.weight", at::zeros({4, 4})}};
+  const at::Tensor first = exact_delta(lora.layers.at("text_encoder.text_model.fc1"));
+  const at::Tensor second = exact_delta(lora.layers.at("text_encoder_2.text_model.fc1"));
+  EXPECT_LT(distance(fuse(bare, LoraPart::text_encoder, terms)->at("fc1.weight"), first), 1e-4);
+  EXPECT_LT(distance(fuse(full, LoraPart::text_encoder_2, terms)->at("text_model.fc1.weight"), second), 1e-4);
+  EXPECT_LT(distance(fuse(bare, LoraPart::text_encoder_2, terms)->at("fc1.weight"), second), 1e-4);
+  EXPECT_EQ(fuse({}, LoraPart::text_encoder_2, terms).error().message,
+            "LoRA layer 'text_encoder_2.text_model.fc1': the base model has no such layer");
+}
+
 TEST(LoraFuse, RefusesALoraOfAnotherBase) {
   RandomLoras random(3);
   Lora lora;
