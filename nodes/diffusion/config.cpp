@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "diffusion/json_reader.h"
@@ -35,7 +36,7 @@ bool is_cross_attention(JsonReader& reader, const std::string& block, const std:
   return block == cross;
 }
 
-/// Block types say where attention is; the up blocks have to mirror the down blocks, as in all SD 1.x and 2.x models.
+/// Block types say where attention is; the up blocks have to mirror the down blocks, as in all SD models.
 std::vector<bool> read_attention(JsonReader& reader, std::size_t levels) {
   const auto down = reader.texts(
       "down_block_types", {"CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"});
@@ -58,7 +59,38 @@ std::vector<bool> read_attention(JsonReader& reader, std::size_t levels) {
   return attention;
 }
 
-/// Everything diffusers can vary and SD 1.x and 2.x do not.
+/// What a number of input channels other than 4 tells.
+void refuse_input_channels(JsonReader& reader, int64_t channels) {
+  const std::map<int64_t, const char*> kinds = {
+      {5, "a depth-to-image model"}, {7, "an upscaler"}, {8, "an instruct-pix2pix model"}, {9, "an inpainting model"}};
+  if (const auto kind = kinds.find(channels); kind != kinds.end()) {
+    reader.mistake(
+        fmt::format("'in_channels' is {}: this is {}, which is not supported; a base has 4", channels, kind->second));
+  }
+}
+
+std::optional<TextTimeConfig> read_text_time(JsonReader& reader) {
+  constexpr int64_t kRefinerInput = 2560;  // it has an aesthetic score in the place of the target's height and width
+  reader.only("addition_embed_type", {"text_time"});
+  if (!reader.has("addition_embed_type")) {
+    for (const char* key : {"addition_time_embed_dim", "projection_class_embeddings_input_dim"}) reader.only(key, {});
+    return std::nullopt;
+  }
+  TextTimeConfig config;
+  config.size_waves = reader.size("addition_time_embed_dim", 256);
+  config.input = reader.size("projection_class_embeddings_input_dim", 2816);
+  if (config.input == kRefinerInput && config.size_waves == 256) {
+    reader.mistake("this is SDXL's refiner ('projection_class_embeddings_input_dim' is 2560), which is not supported");
+  } else if (config.pooled() < 1 || config.size_waves % 2 != 0) {
+    reader.mistake(
+        fmt::format("'projection_class_embeddings_input_dim' is {} and 'addition_time_embed_dim' {}; "
+                    "expected more than six times an even size",
+                    config.input, config.size_waves));
+  }
+  return config;
+}
+
+/// Everything diffusers can vary and SD 1.x, 2.x and SDXL do not.
 void refuse_unet_options(JsonReader& reader) {
   reader.only("_class_name", {"UNet2DConditionModel"});
   reader.only("act_fn", {"silu", "swish"});
@@ -76,13 +108,14 @@ void refuse_unet_options(JsonReader& reader) {
   reader.only("conv_out_kernel", {3});
   reader.only("mid_block_scale_factor", {1});
   reader.only("resnet_out_scale_factor", {1});
-  // Widths of parts that the keys above leave out, and what matters only in training or in half precision.
-  reader.ignore({"addition_embed_type_num_heads", "dropout", "upcast_attention"});
-  for (const char* key :
-       {"addition_embed_type", "addition_time_embed_dim", "class_embed_type", "encoder_hid_dim", "encoder_hid_dim_type",
-        "num_attention_heads", "num_class_embeds", "projection_class_embeddings_input_dim",
-        "reverse_transformer_layers_per_block", "time_cond_proj_dim", "time_embedding_act_fn", "time_embedding_dim",
-        "timestep_post_act", "cross_attention_norm", "mid_block_only_cross_attention"}) {
+  reader.only("mid_block_only_cross_attention", {false});
+  // The width of a part that the keys above leave out; and what diffusers' EMA writes into the file beside the model.
+  reader.ignore({"addition_embed_type_num_heads", "decay", "inv_gamma", "min_decay", "optimization_step", "power",
+                 "update_after_step", "use_ema_warmup"});
+  if (reader.number("dropout", 0) != 0) reader.mistake("'dropout' is not 0, which is not supported");
+  for (const char* key : {"class_embed_type", "encoder_hid_dim", "encoder_hid_dim_type", "num_attention_heads",
+                          "num_class_embeds", "reverse_transformer_layers_per_block", "time_cond_proj_dim",
+                          "time_embedding_act_fn", "time_embedding_dim", "timestep_post_act", "cross_attention_norm"}) {
     reader.only(key, {});
   }
   reader.refuse_unknown();
@@ -94,10 +127,13 @@ Result<UNetConfig> parse_unet_config(const Json& json, const std::string& file) 
   JsonReader reader(json, file);
   UNetConfig config;
   config.in_channels = reader.size("in_channels", 4);
+  refuse_input_channels(reader, config.in_channels);
+  config.text_time = read_text_time(reader);
   config.out_channels = reader.size("out_channels", 4);
   config.layers_per_block = reader.size("layers_per_block", 2);
   config.cross_attention_dim = reader.size("cross_attention_dim", 1280);
   config.linear_projection = reader.flag("use_linear_projection", false);
+  config.upcast_attention = reader.flag("upcast_attention", false);
   config.norm_groups = reader.size("norm_num_groups", 32);
   config.norm_eps = reader.number("norm_eps", 1e-5);
   config.sample_size = reader.size("sample_size", 64);
@@ -131,6 +167,7 @@ Result<VaeConfig> parse_vae_config(const Json& json, const std::string& file) {
   config.post_quant_conv = reader.flag("use_post_quant_conv", true);
   config.mid_block_attention = reader.flag("mid_block_add_attention", true);
   config.scaling_factor = reader.number("scaling_factor", 0.18215);
+  config.force_upcast = reader.flag("force_upcast", true);
   check_groups(reader, config.block_out_channels, config.norm_groups);
   for (const auto& [key, supported] :
        {std::pair{"down_block_types", "DownEncoderBlock2D"}, std::pair{"up_block_types", "UpDecoderBlock2D"}}) {
@@ -148,7 +185,7 @@ Result<VaeConfig> parse_vae_config(const Json& json, const std::string& file) {
   reader.only("_class_name", {"AutoencoderKL"});
   reader.only("act_fn", {"silu", "swish"});
   for (const char* key : {"latents_mean", "latents_std", "shift_factor"}) reader.only(key, {});
-  reader.ignore({"force_upcast", "sample_size"});
+  reader.ignore({"sample_size"});
   reader.refuse_unknown();
   return checked(reader, config);
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,19 @@ struct UNetLevel {
   int64_t transformer_layers = 1;
 };
 
-/// UNet2DConditionModel of SD 1.x and 2.x. Defaults are SD 1.5's.
+/// SDXL's conditioning on the whole text and on the sizes of the picture: their vector of `input` numbers goes through
+/// an embedding of its own and is added to that of the time. diffusers' addition_embed_type "text_time".
+struct TextTimeConfig {
+  int64_t size_waves = 256;  ///< sinusoids for each of the six sizes; the file calls it addition_time_embed_dim
+  int64_t input = 2816;      ///< projection_class_embeddings_input_dim: pooled text, then the sizes' sinusoids
+
+  static constexpr int64_t kSizes = 6;  ///< original h, w; crop top, left; target h, w
+  /// Numbers of the pooled text.
+  int64_t pooled() const { return input - kSizes * size_waves; }
+};
+
+/// UNet2DConditionModel of SD 1.x, 2.x and SDXL. Defaults are SD 1.5's. The middle block has the last level's channels,
+/// heads and layers.
 struct UNetConfig {
   int64_t in_channels = 4;
   int64_t out_channels = 4;
@@ -34,6 +47,8 @@ struct UNetConfig {
   int64_t layers_per_block = 2;
   int64_t cross_attention_dim = 768;
   bool linear_projection = false;
+  bool upcast_attention = false;            ///< attention in float32 where the weights are float16, as SD 2.1 asks for
+  std::optional<TextTimeConfig> text_time;  ///< SDXL alone has it
   int64_t norm_groups = 32;
   double norm_eps = 1e-5;
   int64_t sample_size = 64;  ///< the latent size it was trained at
@@ -51,6 +66,7 @@ struct VaeConfig {
   bool post_quant_conv = true;
   bool mid_block_attention = true;
   double scaling_factor = 0.18215;
+  bool force_upcast = true;  ///< half precision overflows: computes in float32 whatever the model's dtype
 
   /// How many pixels a latent covers in each direction: 2^(blocks - 1).
   int64_t downscale() const { return int64_t{1} << (block_out_channels.size() - 1); }

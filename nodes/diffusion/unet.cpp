@@ -15,14 +15,25 @@ namespace {
 constexpr double kTimePeriod = 10000;    // the slowest wave of the timestep embedding
 constexpr int64_t kTimeWidthFactor = 4;  // channels of the time embedding, per channel of the first level
 
-/// Sinusoids of the timesteps, cosines first (Ho et al. 2020): [N] -> [N, channels].
-at::Tensor timestep_waves(const at::Tensor& timesteps, int64_t channels) {
+/// Sinusoids of the numbers, cosines first (Ho et al. 2020), in float32: […] -> […, channels].
+at::Tensor waves_of(const at::Tensor& numbers, int64_t channels) {
   const int64_t half = channels / 2;
-  const auto options = timesteps.options().dtype(at::kFloat);
+  const auto options = numbers.options().dtype(at::kFloat);
   const at::Tensor exponents = at::arange(half, options) * (-std::log(kTimePeriod)) / static_cast<double>(half);
-  const at::Tensor angles = timesteps.to(at::kFloat).unsqueeze(1) * exponents.exp().unsqueeze(0);
-  return at::cat({angles.cos(), angles.sin()}, 1);
+  const at::Tensor angles = numbers.to(at::kFloat).unsqueeze(-1) * exponents.exp();
+  return at::cat({angles.cos(), angles.sin()}, -1);
 }
+
+/// diffusers' TimestepEmbedding: two layers, SiLU between them.
+struct VectorEmbedding {
+  AdaptedLinear first, second;
+
+  /// [N, in] -> [N, 4 * width], in the dtype of the weights.
+  at::Tensor operator()(const at::Tensor& x, const Adapters& adapters) const {
+    const at::Tensor rows = x.to(first.linear.weight.scalar_type()).unsqueeze(1);  // [N, 1, in]
+    return second(at::silu(first(rows, adapters)), adapters).squeeze(1);
+  }
+};
 
 }  // namespace
 
@@ -30,40 +41,49 @@ struct UNet::Impl {
   Impl(UNetConfig unet_config, WeightReader& weights);
 
   BlockSpec spec_of(std::string name, const UNetLevel& level, bool attention) const;
+  VectorEmbedding take_embedding(WeightReader& weights, const std::string& name, int64_t in);
   void take_down(WeightReader& weights);
   void take_mid(WeightReader& weights);
   void take_up(WeightReader& weights);
 
+  at::Tensor embed_vectors(const UNetInput& input, const Adapters& adapters) const;
+
   UNetConfig config;
-  at::Device device;
+  ModelOptions options;
   std::vector<LoraTarget> adaptable;
   AdaptedConv conv_in, conv_out;
-  AdaptedLinear time1, time2;
+  VectorEmbedding time;
+  std::optional<VectorEmbedding> text_time;
   std::vector<UNetBlock> down, up;
   UNetMiddle middle;
   GroupNorm norm_out;
 };
 
 UNet::Impl::Impl(UNetConfig unet_config, WeightReader& weights)
-    : config(std::move(unet_config)), device(weights.options().device) {
-  const int64_t first = config.levels.front().channels, time_channels = kTimeWidthFactor * first;
-  const auto linear = [&](const std::string& name, Channels channels) {
-    adaptable.push_back({name, {channels.out, channels.in}});
-    return AdaptedLinear{name, take_linear(weights, name, channels)};
-  };
+    : config(std::move(unet_config)), options(weights.options()) {
+  const int64_t first = config.levels.front().channels;
   const auto conv = [&](const std::string& name, Channels channels) {
     adaptable.push_back({name, {channels.out, channels.in, 3, 3}});
     return AdaptedConv{name, take_conv(weights, name, channels, 3)};
   };
   conv_in = conv("conv_in", {config.in_channels, first});
-  time1 = linear("time_embedding.linear_1", {first, time_channels});
-  time2 = linear("time_embedding.linear_2", {time_channels, time_channels});
+  time = take_embedding(weights, "time_embedding", first);
+  if (config.text_time) text_time = take_embedding(weights, "add_embedding", config.text_time->input);
   take_down(weights);
   take_mid(weights);
   take_up(weights);
   norm_out = take_group_norm(weights, "conv_norm_out", first, {config.norm_groups, config.norm_eps});
   conv_out = conv("conv_out", {first, config.out_channels});
   std::ranges::sort(adaptable, {}, &LoraTarget::name);
+}
+
+VectorEmbedding UNet::Impl::take_embedding(WeightReader& weights, const std::string& name, int64_t in) {
+  const int64_t out = kTimeWidthFactor * config.levels.front().channels;
+  const auto linear = [&](const std::string& layer, Channels channels) {
+    adaptable.push_back({layer, {channels.out, channels.in}});
+    return AdaptedLinear{layer, take_linear(weights, layer, channels)};
+  };
+  return {linear(name + ".linear_1", {in, out}), linear(name + ".linear_2", {out, out})};
 }
 
 BlockSpec UNet::Impl::spec_of(std::string name, const UNetLevel& level, bool attention) const {
@@ -124,7 +144,9 @@ UNet::UNet(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 UNet::~UNet() = default;
 
 Result<std::shared_ptr<const UNet>> UNet::create(const UNetConfig& config, WeightReader& weights) {
-  if (weights.options().dtype != at::kFloat) return fail("UNet: only float32 is supported yet");
+  const at::ScalarType dtype = weights.options().dtype;
+  if (dtype != at::kFloat && dtype != at::kBFloat16 && dtype != at::kHalf)
+    return fail(fmt::format("UNet: computes in float32, bfloat16 or float16, not in {}", toString(dtype)));
   auto impl = std::make_unique<const Impl>(config, weights);
   if (auto complete = weights.check(); !complete) return tl::unexpected(complete.error());
   return std::shared_ptr<const UNet>(new UNet(std::move(impl)));
@@ -132,17 +154,46 @@ Result<std::shared_ptr<const UNet>> UNet::create(const UNetConfig& config, Weigh
 
 at::Tensor UNet::forward(const UNetInput& input, const Adapters& adapters) const {
   const Impl& net = *impl_;
-  Conditioning with{adapters, {}, input.context};
-  const at::Tensor waves = timestep_waves(input.timesteps, net.config.levels.front().channels).unsqueeze(1);
-  with.time = net.time2(at::silu(net.time1(waves, adapters)), adapters).squeeze(1);  // [N, 4 * width]
+  const at::ScalarType dtype = net.options.dtype;
+  const Conditioning with{adapters, net.embed_vectors(input, adapters), input.context.to(dtype)};
 
-  at::Tensor x = net.conv_in(input.sample, adapters);
+  at::Tensor x = net.conv_in(input.sample.to(dtype), adapters);
   std::vector<at::Tensor> skips{x};
   for (const UNetBlock& block : net.down) x = block.down(std::move(x), with, skips);
   x = net.middle(std::move(x), with);
   for (const UNetBlock& block : net.up) x = block.up(std::move(x), with, skips);
-  return net.conv_out(at::silu(net.norm_out(x)), adapters);
+  return net.conv_out(at::silu(net.norm_out(x)), adapters).to(at::kFloat);
 }
+
+/// The embedding of the timesteps, and in SDXL that of text and sizes added to it: [N, 4 * width].
+at::Tensor UNet::Impl::embed_vectors(const UNetInput& input, const Adapters& adapters) const {
+  const at::Tensor embedding = time(waves_of(input.timesteps, config.levels.front().channels), adapters);
+  if (!text_time) return embedding;
+  const at::Tensor sizes = waves_of(input.time_ids, config.text_time->size_waves).flatten(1);  // [N, 6 * size_waves]
+  return embedding + (*text_time)(at::cat({input.pooled.to(at::kFloat), sizes}, 1), adapters);
+}
+
+namespace {
+
+/// The pooled text and the sizes: both in SDXL, neither elsewhere.
+Result<void> check_text_time(const UNetConfig& config, const UNetInput& input) {
+  if (!config.text_time) {
+    if (!input.pooled.defined() && !input.time_ids.defined()) return {};
+    return fail("UNet: pooled text or sizes were given, which only SDXL takes");
+  }
+  if (!input.pooled.defined() || !input.time_ids.defined())
+    return fail("UNet: SDXL wants the pooled text and the sizes too, and one of them is missing");
+  const int64_t rows = input.sample.size(0), width = config.text_time->pooled();
+  if (input.pooled.dim() != 2 || input.pooled.size(0) != rows || input.pooled.size(1) != width)
+    return fail(fmt::format("UNet: the pooled text has shape {}, wanted is [{}, {}]", shape_text(input.pooled.sizes()),
+                            rows, width));
+  if (input.time_ids.dim() != 2 || input.time_ids.size(0) != rows || input.time_ids.size(1) != TextTimeConfig::kSizes)
+    return fail(fmt::format("UNet: the sizes have shape {}, wanted is [{}, {}]", shape_text(input.time_ids.sizes()),
+                            rows, TextTimeConfig::kSizes));
+  return {};
+}
+
+}  // namespace
 
 Result<void> UNet::check(const UNetInput& input) const {
   const UNetConfig& config = impl_->config;
@@ -159,12 +210,12 @@ Result<void> UNet::check(const UNetInput& input) const {
   if (input.context.dim() != 3 || input.context.size(0) != rows || input.context.size(2) != config.cross_attention_dim)
     return fail(fmt::format("UNet: the caption embeddings have shape {}, wanted is [{}, tokens, {}]",
                             shape_text(input.context.sizes()), rows, config.cross_attention_dim));
-  return {};
+  return check_text_time(config, input);
 }
 
 const UNetConfig& UNet::config() const noexcept { return impl_->config; }
 
-at::Device UNet::device() const noexcept { return impl_->device; }
+at::Device UNet::device() const noexcept { return impl_->options.device; }
 
 const std::vector<LoraTarget>& UNet::adaptable_layers() const noexcept { return impl_->adaptable; }
 

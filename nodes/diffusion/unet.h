@@ -1,6 +1,7 @@
 // The denoiser: diffusers' UNet2DConditionModel, built from its config.json and weights.
 //
-// A UNet is immutable and may be used from many threads; adapters are arguments.
+// A UNet is immutable and may be used from many threads; adapters are arguments. It computes in the precision of its
+// weights; what goes in is cast to it, what comes out is float32.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -28,14 +29,16 @@ class UNet {
   struct Impl;
 
  public:
-  /// The model of a configuration and its weights. Errors: weights that are missing, or of another shape, by name;
-  /// another precision than float32, which the trainings are not made for yet.
+  /// The model of a configuration and its weights. Weights that want gradients get them from forward(); they have to be
+  /// on the options' device and of their dtype already. Errors: weights that are missing, or of another shape, by name;
+  /// another precision than float32, bfloat16 and float16.
   static Result<std::shared_ptr<const UNet>> create(const UNetConfig& config, WeightReader& weights);
   ~UNet();
   UNet(const UNet&) = delete;
   UNet& operator=(const UNet&) = delete;
 
-  /// The prediction, [N, out_channels, h, w]. Gradients flow to the adapters, never to the base.
+  /// The prediction, [N, out_channels, h, w] float32. Gradients flow to the adapters, to what goes in, and to weights
+  /// that want them; those of a base as it is loaded want none.
   /// Shapes are the caller's duty; check() tells about them in a sentence.
   at::Tensor forward(const UNetInput& input, const Adapters& adapters = {}) const;
 
