@@ -25,7 +25,8 @@ class PortType {
   // Whether a pipeline input may be of this type.
   virtual bool is_input() const { return false; }
   // The files at `path` (a folder or a file) that count, as an artifact of FileRefs; its digest_of is the input's
-  // digest. Errors say what is missing at `path` and what was expected there.
+  // digest. Errors say what is missing at `path` and what was expected there. A path that ends in '/' is a folder whose
+  // name means nothing: a customer's, which has the customer's id.
   virtual Expected<Artifact> open_input(const std::filesystem::path& path, const FileDigest& digest) const;
 
   // Empty where the artifact is a well-formed one of this type; otherwise what is wrong with it.

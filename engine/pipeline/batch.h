@@ -24,7 +24,7 @@ namespace atelier {
 
 struct Customer {
   std::string id;                                       // letters, digits, '-', '_', '.'; serves as a file name
-  std::map<std::string, std::filesystem::path> inputs;  // customer-scope inputs, absolute
+  std::map<std::string, std::filesystem::path> inputs;  // customer-scope, absolute; the customer's own folder ends in /
   ParamValues params;                                   // this customer's own
   SourcePosition position;
 };

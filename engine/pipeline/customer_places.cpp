@@ -173,7 +173,7 @@ void CustomerReader::read_sub_folder(const std::string& folder, const std::strin
     const auto found = std::ranges::find_if(*entries, is_input);
     if (found != entries->end()) customer.inputs[input] = {(fs::path(folder) / *found).string(), position};
   }
-  if (inputs.size() == 1 && customer.inputs.empty()) customer.inputs[inputs.front()] = {folder, position};
+  if (inputs.size() == 1 && customer.inputs.empty()) customer.inputs[inputs.front()] = {folder, position, true};
   std::vector<std::string> present;
   for (const auto& entry : *entries) present.push_back(entry.string());
   for (const auto& input : inputs) {

@@ -22,6 +22,7 @@ struct GivenValue {
 struct GivenPath {
   std::string path;  // as messages name it: relative to where the user is
   SourcePosition position;
+  bool named_by_id = false;  // a folder whose name is a customer's id and says nothing of what is in it
 };
 using GivenValues = std::map<std::string, GivenValue, std::less<>>;
 using GivenPaths = std::map<std::string, GivenPath, std::less<>>;

@@ -80,7 +80,8 @@ class BatchLoader {
     return true;
   }
 
-  // The absolute path, which must lead to something.
+  // The absolute path, which must lead to something. One whose name is an id ends in '/', as PortType::open_input wants
+  // it.
   fs::path existing(const GivenPath& given, const std::string& what) {
     if (given.path.empty()) return {};  // told when it was read
     fs::path path = fs::absolute(given.path).lexically_normal();
@@ -90,7 +91,7 @@ class BatchLoader {
       mistakes_.add(given.position, fmt::format("{}: {}", what, stat.error().message));
     else if (!*stat)
       mistakes_.add(given.position, fmt::format("{}: there is no file or folder '{}'", what, given.path));
-    return path;
+    return given.named_by_id ? path / "" : path;
   }
 
   void read_inputs(const YamlNode& root, const PipelineNames& names) {

@@ -76,6 +76,13 @@ cv::Rect crop_of_face(cv::Size target, const Face& face, double face_ratio) {
   return crop;
 }
 
+cv::Rect at_least(cv::Rect crop, cv::Size target, cv::Size picture) {
+  if (crop.width >= target.width && crop.height >= target.height) return crop;
+  const int x = crop.x + (crop.width - target.width) / 2, y = crop.y + (crop.height - target.height) / 2;
+  return {std::clamp(x, 0, picture.width - target.width), std::clamp(y, 0, picture.height - target.height),
+          target.width, target.height};
+}
+
 cv::Mat cropped(const cv::Mat& picture, cv::Rect crop, cv::Size target) {
   const cv::Mat part = cut(picture, crop, cv::BORDER_REFLECT_101);
   if (part.size() == target) return part.clone();

@@ -17,6 +17,10 @@ cv::Rect crop_of_person(cv::Size picture, cv::Size target, const Face& face, dou
 // A rectangle of the target's shape in which the face is `face_ratio` of the height; it may reach beyond the picture.
 cv::Rect crop_of_face(cv::Size target, const Face& face, double face_ratio);
 
+// The crop grown about its middle to the target's size where it is smaller, within the picture, so that nothing need be
+// enlarged. The picture is at least as large as the target.
+cv::Rect at_least(cv::Rect crop, cv::Size target, cv::Size picture);
+
 // The crop at the target's size: area where it shrinks, Lanczos where it enlarges; what lies beyond the picture is
 // reflected.
 cv::Mat cropped(const cv::Mat& picture, cv::Rect crop, cv::Size target);

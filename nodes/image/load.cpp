@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <algorithm>
+#include <map>
 #include <opencv2/imgproc.hpp>
 
 #include "image/decode.h"
@@ -20,7 +21,9 @@ NodeSpec load_spec() {
   NodeSpec spec;
   spec.name = "load";
   spec.summary =
-      "Reads JPEG, PNG and WebP photos, upright, in the order of their names, with the captions beside them.";
+      "Reads JPEG, PNG and WebP photos, upright, in the order of their names, with the captions beside them. Of "
+      "kohya's "
+      "folders (10_sks person) it takes repeats and caption.";
   spec.version = 1;
   spec.keep = Keep::while_needed;
   spec.inputs = {{.name = "photos", .type = "photos", .summary = "A folder of photos."}};
@@ -106,6 +109,7 @@ Expected<Image> Load::decode(const Photo& photo, const FileBytes& bytes, const P
   if (!decoded->alpha.empty()) image.valid = tensor_of(decoded->alpha);
   image.original_width = width;
   image.original_height = height;
+  if (photo.folder) image.repeats = photo.folder->repeats;
   return image;
 }
 
@@ -117,13 +121,31 @@ Expected<void> Load::add_captions(Image& image, const Photo& photo, Context& con
     if (!caption) return tl::unexpected(caption.error());
     *text = std::move(*caption);
   }
+  if (!image.text && photo.folder) image.text = photo.folder->caption;
   return {};
+}
+
+// Repeats and captions that come from a folder's name are told: nobody should train ten times as long unawares.
+void tell_folders(const PhotoSet& photos, Context& context) {
+  std::map<std::string, std::size_t> counts;
+  std::map<std::string, PhotoFolder> folders;
+  for (const auto& photo : photos.items) {
+    if (!photo.folder) continue;
+    const auto name = name_of(*photo.folder);
+    folders[name] = *photo.folder;
+    ++counts[name];
+  }
+  for (const auto& [name, folder] : folders)
+    context.warn(fmt::format("folder '{}': {} photo{}, {} time{} in a round, captioned \"{}\" where there is no .txt",
+                             name, counts[name], counts[name] == 1 ? "" : "s", folder.repeats,
+                             folder.repeats == 1 ? "" : "s", folder.caption));
 }
 
 Expected<Outputs> Load::run_one(const Job& job, Device&) const {
   use_opencv_on_one_thread();
   const auto photos = PhotoSet::from(job.input("photos"));
   if (!photos) return tl::unexpected(photos.error());
+  tell_folders(*photos, job.context);
   ImageSet set;
   std::vector<std::string> left_out;
   for (const auto& photo : photos->items) {

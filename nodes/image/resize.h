@@ -1,4 +1,4 @@
-// image: the node `resize`: pictures of one size, cropped around the face.
+// image: the node `resize`: pictures of one size, or of a few (buckets), cropped around the face.
 #pragma once
 #include <memory>
 

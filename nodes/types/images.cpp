@@ -29,6 +29,8 @@ Json facts_of(const Image& image) {
   put(json, "text", image.text);
   put(json, "portrait_text", image.portrait_text);
   put(json, "background_text", image.background_text);
+  if (image.repeats != 1) json["repeats"] = image.repeats;
+  if (image.mirrored) json["mirrored"] = true;
   return json;
 }
 
@@ -44,6 +46,8 @@ Image image_from(const Json& json) {
   image.text = text_at(json, "text");
   image.portrait_text = text_at(json, "portrait_text");
   image.background_text = text_at(json, "background_text");
+  image.repeats = json.value("repeats", std::int64_t{1});
+  image.mirrored = json.value("mirrored", false);
   return image;
 }
 
@@ -80,6 +84,8 @@ class ImagesType final : public PortType {
 };
 
 }  // namespace
+
+Digest mirrored_photo(const Digest& photo) { return Encoder().text("mirrored photo").digest(photo).finish(); }
 
 Artifact ImageSet::to_artifact() const {
   Artifact artifact;

@@ -130,7 +130,7 @@ TEST_F(Night, SubFoldersAreCustomersInTheOrderOfTheirNames) {
     const Batch batch = load(customers);
     ASSERT_EQ(batch.customers.size(), 2u);
     EXPECT_EQ(batch.customers[0].id, "anna");
-    EXPECT_EQ(batch.customers[0].inputs.at("story"), "/tonight/all/anna");
+    EXPECT_EQ(batch.customers[0].inputs.at("story"), "/tonight/all/anna/");  // a folder whose name is but an id
     EXPECT_EQ(batch.customers[1].id, "zoe");
   }
 }

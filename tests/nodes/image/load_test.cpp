@@ -169,6 +169,26 @@ TEST_F(Load, ReadsTheCaptionsBesideAPhoto) {
   EXPECT_THAT(context.warnings, ElementsAre("b.txt: this caption is not used: it is not UTF-8 text"));
 }
 
+TEST_F(Load, TakesRepeatsAndCaptionFromKohyasFoldersAndTellsThem) {
+  put("10_sks person/a.png", encoded(".png", quarters(64, 64)));
+  put("10_sks person/a.txt", "own words");
+  put("10_sks person/b.png", encoded(".png", quarters(64, 64)));
+  put("1_dog/c.png", encoded(".png", quarters(64, 64)));
+  const auto set = loaded();
+  ASSERT_EQ(set.items.size(), 3U);
+  EXPECT_EQ(set.items[0].text, "own words");
+  EXPECT_EQ(set.items[0].repeats, 10);
+  EXPECT_EQ(set.items[1].text, "sks person");
+  EXPECT_EQ(set.items[1].repeats, 10);
+  EXPECT_EQ(set.items[2].text, "dog");
+  EXPECT_EQ(set.items[2].repeats, 1);
+  EXPECT_THAT(
+      context.warnings,
+      ElementsAre("folder '10_sks person': 2 photos, 10 times in a round, captioned \"sks person\" where there is no "
+                  ".txt",
+                  "folder '1_dog': 1 photo, 1 time in a round, captioned \"dog\" where there is no .txt"));
+}
+
 TEST_F(Load, ShrinksWhatIsLargerThanWanted) {
   put("a.png", encoded(".png", quarters(400, 200)));
   const auto image = loaded({{"max_side_px", 100}}).items.at(0);

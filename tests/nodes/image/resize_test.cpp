@@ -86,6 +86,82 @@ TEST_F(Resize, ShrinksByArea) {
   EXPECT_EQ(pixel_of(resized(image, {{"size", 64}, {"around", "middle"}}), 10, 10), (Rgb{150, 150, 150}));
 }
 
+TEST_F(Resize, GivesEachPictureTheBucketOfItsShape) {
+  const auto wide = resized(plain_image("a.jpg", 800, 600, {9, 9, 9}), {{"buckets", true}, {"around", "middle"}});
+  EXPECT_EQ(wide.width(), 576);
+  EXPECT_EQ(wide.height(), 448);
+  // 800 x 600 at 448 px height is 597 x 448: ten px are cut off on the left.
+  EXPECT_EQ(wide.crop_left, 10);
+  EXPECT_EQ(wide.crop_top, 0);
+  const auto tall = resized(plain_image("b.jpg", 1080, 2400, {9, 9, 9}), {{"buckets", true}, {"around", "middle"}});
+  EXPECT_EQ(tall.width(), 320);
+  EXPECT_EQ(tall.height(), 704);
+}
+
+TEST_F(Resize, EnlargesNothingWhereBucketsAreNotTo) {
+  const auto image = with_face(plain_image("a.jpg", 400, 300, {9, 9, 9}), 250, 120, 10);
+  const auto result = resized(image, {{"buckets", true}, {"bucket_no_upscale", true}});
+  EXPECT_EQ(result.width(), 384);
+  EXPECT_EQ(result.height(), 256);
+  EXPECT_NEAR(result.face->box.height, image.face->box.height, 1e-9);  // though the face is small
+}
+
+TEST_F(Resize, AddsAMirroredCopyWithItsFaceAndValidityWhenAsked) {
+  auto image = with_face(plain_image("a.jpg", 200, 128, {0, 0, 0}), 60, 64, 20);
+  image.repeats = 7;
+  std::vector<std::uint8_t> bytes(200 * 128 * 3), valid(200 * 128, 255);
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<std::uint8_t>(i / 3 % 200);  // grows to the right
+  for (std::size_t i = 0; i < valid.size(); ++i)
+    if (i % 200 < 30) valid[i] = 0;
+  image.pixels = Tensor::of<std::uint8_t>({128, 200, 3}, std::move(bytes));
+  image.valid = Tensor::of<std::uint8_t>({128, 200}, std::move(valid));
+  const auto outputs = run_node(*node, {{"images", {ImageSet{{image}}.to_artifact()}}},
+                                {{"size", 128}, {"flip", true}, {"face_ratio", 0.05}}, context, device);
+  ASSERT_TRUE(outputs.has_value()) << outputs.error().message;
+  const auto set = ImageSet::from(outputs->at("images")).value();
+  ASSERT_EQ(set.items.size(), 2U);
+  const auto &plain = set.items[0], &copy = set.items[1];
+  EXPECT_FALSE(plain.mirrored);
+  EXPECT_TRUE(copy.mirrored);
+  EXPECT_EQ(copy.name, "a.mirrored.jpg");
+  EXPECT_EQ(copy.photo, mirrored_photo(plain.photo));
+  EXPECT_NE(copy.photo, plain.photo);
+  EXPECT_EQ(copy.repeats, 7);
+  for (const std::int64_t x : {0, 1, 50, 127}) {
+    EXPECT_EQ(pixel_of(copy, x, 5), pixel_of(plain, 127 - x, 5));
+    EXPECT_EQ(copy.valid->values<std::uint8_t>()[static_cast<std::size_t>(x)],
+              plain.valid->values<std::uint8_t>()[static_cast<std::size_t>(127 - x)]);
+  }
+  EXPECT_EQ(plain.crop_left, 0);  // of 200 px: 72 are cut off on the right
+  EXPECT_EQ(copy.crop_left, 72);
+  EXPECT_EQ(copy.face->at(Face::right_eye).x, 127 - plain.face->at(Face::left_eye).x);
+  EXPECT_EQ(copy.face->at(Face::nose).x, 127 - plain.face->at(Face::nose).x);
+  EXPECT_LT(copy.face->at(Face::right_eye).x, copy.face->at(Face::left_eye).x);
+  EXPECT_NEAR(copy.face->box.x, 127 - plain.face->box.x - plain.face->box.width, 1e-9);
+}
+
+TEST_F(Resize, RefusesAPhotoThatHasTheNameOfAMirroredCopy) {
+  const ImageSet set{{plain_image("a.jpg", 64, 64, {1, 2, 3}), plain_image("a.mirrored.jpg", 64, 64, {1, 2, 3})}};
+  const auto outputs = run_node(*node, {{"images", {set.to_artifact()}}},
+                                {{"size", 64}, {"flip", true}, {"around", "middle"}}, context, device);
+  ASSERT_FALSE(outputs.has_value());
+  EXPECT_EQ(outputs.error().message,
+            "a.mirrored.jpg: the mirrored copy of a.jpg would have this name; rename the photo");
+}
+
+TEST_F(Resize, TellsBucketsThatCannotBe) {
+  const auto told = [&](std::map<std::string, Value> params) {
+    params["buckets"] = true;
+    return node->check(Params(node->spec(), params), {});
+  };
+  EXPECT_THAT(told({}), IsEmpty());
+  EXPECT_THAT(told({{"bucket_max_px", 448}}), ElementsAre("bucket_max_px is 448, less than the 512 px of the size"));
+  EXPECT_THAT(told({{"bucket_min_px", 576}}), ElementsAre("bucket_min_px is 576, more than the 512 px of the size"));
+  EXPECT_THAT(told({{"bucket_no_upscale", true}, {"around", "face"}}),
+              ElementsAre("bucket_no_upscale goes with around: person or middle; around: face enlarges small faces"));
+}
+
 TEST_F(Resize, WantsWidthAndHeightTogether) {
   EXPECT_THAT(node->check(Params(node->spec(), {{"width", 64}}), {}),
               ElementsAre("width and height are given together, or neither"));
