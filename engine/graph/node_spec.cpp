@@ -46,6 +46,11 @@ const PortSpec* NodeSpec::input(std::string_view port) const { return named(inpu
 const PortSpec* NodeSpec::output(std::string_view port) const { return named(outputs, port); }
 const ParamSpec* NodeSpec::param(std::string_view param_name) const { return named(params, param_name); }
 
+const PortSpec* NodeSpec::main_output() const {
+  const auto first = std::ranges::find(outputs, false, &PortSpec::aside);
+  return std::ranges::count(outputs, false, &PortSpec::aside) == 1 ? &*first : nullptr;
+}
+
 std::string mismatch(const ParamSpec& spec, const Value& value) {
   if (spec.type != ValueType::list)
     return fits(spec, spec.type, value) ? "" : "expects " + expectation(spec, spec.type);

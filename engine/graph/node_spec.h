@@ -24,6 +24,7 @@ struct PortSpec {
   std::string summary;   // one sentence
   bool many = false;     // takes a list, whose order counts
   bool required = true;  // inputs only
+  bool aside = false;    // outputs only: comes beside the result; a step's name alone never means it
 };
 
 struct ParamSpec {
@@ -53,6 +54,8 @@ struct NodeSpec {
   const PortSpec* input(std::string_view port) const;
   const PortSpec* output(std::string_view port) const;
   const ParamSpec* param(std::string_view param_name) const;
+  // What a step's name alone means: the only output, asides apart. Null where there are several or none.
+  const PortSpec* main_output() const;
 };
 
 // Empty where the value may stand for the param; otherwise what was expected, as in "expects an integer from 1 to

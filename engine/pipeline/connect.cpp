@@ -130,6 +130,9 @@ const std::string* Connector::choose_output(const std::vector<std::string>& outp
 std::optional<Connection> Connector::resolve_step(std::size_t index, const Reference& reference,
                                                   const std::string& what) {
   const NodeSpec& spec = expansion_.steps[index].node->spec();
+  const PortSpec* main = spec.main_output();
+  if (main && reference.text.size() == reference.head().size())
+    return connection_to(Source::Kind::step, index, main->name, main->type);
   const auto outputs = names_of(spec.outputs);
   const std::string* output = choose_output(outputs, reference, what);
   if (!output) return {};

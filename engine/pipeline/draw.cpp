@@ -178,8 +178,9 @@ void draw_frame(const Pipeline& pipeline, const Frame& frame, Pen& pen) {
 // The port on which an artifact leaves, then the one on which it arrives: both are said where they are not plain.
 std::string edge_label(const Pipeline& pipeline, const Source& source, const PortSpec& port) {
   if (source.kind == Source::Kind::input) return port.name;
-  const auto outputs = pipeline.steps[source.index].node->spec().outputs.size();
-  return outputs > 1 && source.port != port.name ? fmt::format("{} → {}", source.port, port.name) : port.name;
+  const PortSpec* main = pipeline.steps[source.index].node->spec().main_output();
+  const bool plain = source.port == port.name || (main && main->name == source.port);
+  return plain ? port.name : fmt::format("{} → {}", source.port, port.name);
 }
 
 std::string draw(const Pipeline& pipeline, Pen& pen) {
@@ -200,8 +201,9 @@ std::string draw(const Pipeline& pipeline, Pen& pen) {
                  fmt::format("s{}", i), edge_label(pipeline, source, *port.spec));
   for (std::size_t i = 0; i < pipeline.outputs.size(); ++i) {
     const PipelineOutput& output = pipeline.outputs[i];
-    const bool several = pipeline.steps[output.step].node->spec().outputs.size() > 1;
-    pen.edge(fmt::format("s{}", output.step), fmt::format("o{}", i), several ? output.port : "");
+    const PortSpec* main = pipeline.steps[output.step].node->spec().main_output();
+    const bool plain = main && main->name == output.port;
+    pen.edge(fmt::format("s{}", output.step), fmt::format("o{}", i), plain ? "" : output.port);
   }
   pen.end();
   return pen.take();

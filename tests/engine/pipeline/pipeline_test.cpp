@@ -57,6 +57,36 @@ steps:
   EXPECT_EQ(sources_of(pipeline, "last", "parts"), (std::vector<std::string>{"b.text", "a.text"}));
 }
 
+// Its result and, aside, remarks on it.
+class Remarking final : public SingleNode {
+ public:
+  Remarking() {
+    spec_.name = "remark";
+    spec_.inputs = {{"text", "text", "A text."}};
+    spec_.outputs = {{"text", "text", "The same."}, {"remarks", "text", "On it.", false, true, true}};
+  }
+  const NodeSpec& spec() const override { return spec_; }
+  Expected<Outputs> run_one(const Job&, Device&) const override { return Outputs{}; }
+
+ private:
+  NodeSpec spec_;
+};
+
+TEST(PipelineFileRead, AStepsNameAloneMeansTheOutputThatIsNoAside) {
+  PipelineCase world(R"(atelier: 1
+inputs: {story: {type: text}}
+steps:
+  a: {use: remark, in: {text: story}}
+  b: {use: join, in: {parts: [a, a.remarks]}}
+outputs:
+  o: {from: a, path: "${customer}.txt"}
+)");
+  world.registry.add(std::make_unique<Remarking>());
+  const Pipeline pipeline = right(world);
+  EXPECT_EQ(sources_of(pipeline, "b", "parts"), (std::vector<std::string>{"a.text", "a.remarks"}));
+  EXPECT_EQ(pipeline.outputs[0].port, "text");
+}
+
 TEST(PipelineFileRead, OutputsAndPortsOfSeveralOutputsAreFound) {
   PipelineCase world(R"(atelier: 1
 inputs: {story: {type: text}}
