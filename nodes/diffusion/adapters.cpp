@@ -66,10 +66,9 @@ at::Tensor Adapters::add_conv2d(std::string_view layer, const at::Tensor& x, at:
 Adapters adapters_of(const Lora& lora) {
   Adapters::LayerMap layers;
   for (const auto& [name, layer] : lora.layers)
-    if (part_of(name) == LoraPart::unet)
-      layers[name] = {.a = layer.a.unsqueeze(0),
-                      .b = layer.b.flatten(1).unsqueeze(0),
-                      .scale = at::full({1}, layer.scale(), at::kFloat)};
+    layers[name] = {.a = layer.a.unsqueeze(0),
+                    .b = layer.b.flatten(1).unsqueeze(0),
+                    .scale = at::full({1}, layer.scale(), at::kFloat)};
   return Adapters(std::move(layers));
 }
 

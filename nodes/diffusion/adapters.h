@@ -64,7 +64,7 @@ class Adapters {
   int64_t tenants_ = 1;
 };
 
-/// The UNet layers of one LoRA as adapters with K = 1; layers of text encoders are left out.
+/// One LoRA as adapters with K = 1, for the UNet and the text encoders alike: each model finds its own layers.
 /// Several LoRAs at once: `adapters_of(weighted_sum(loras))`, which stacks their ranks and is exact.
 Adapters adapters_of(const Lora& lora);
 
