@@ -61,6 +61,7 @@ Machine this_machine(const RunCommandOptions& options) {
   machine.cores =
       options.cores > 0 ? options.cores : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   machine.cuda_devices = diffusion::cuda_device_count();
+  machine.cuda_memory_bytes = diffusion::cuda_memory_bytes();
   machine.memory_bytes =
       static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGE_SIZE));
   return machine;

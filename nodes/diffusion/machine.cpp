@@ -4,7 +4,13 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/cuda.h>
 #include <torch/version.h>
+
 #include <chrono>
+
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 10)
+#define ATELIER_TORCH_TELLS_MEMORY
+#include <ATen/DeviceAccelerator.h>
+#endif
 
 namespace atelier::diffusion {
 namespace {
@@ -30,6 +36,15 @@ double matmul_gflops() {
 }  // namespace
 
 int cuda_device_count() { return static_cast<int>(torch::cuda::device_count()); }
+
+std::vector<std::uint64_t> cuda_memory_bytes() {
+  std::vector<std::uint64_t> bytes(static_cast<std::size_t>(cuda_device_count()), 0);
+#ifdef ATELIER_TORCH_TELLS_MEMORY
+  for (std::size_t i = 0; i < bytes.size(); ++i)  // (free, total)
+    bytes[i] = at::getDeviceAllocator(at::kCUDA)->getMemoryInfo(static_cast<c10::DeviceIndex>(i)).second;
+#endif
+  return bytes;
+}
 
 MachineFacts machine_facts() { return {TORCH_VERSION, cuda_device_count(), matmul_gflops()}; }
 

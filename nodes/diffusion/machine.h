@@ -1,6 +1,8 @@
 // diffusion: what libtorch finds on this machine.
 #pragma once
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace atelier::diffusion {
 
@@ -12,6 +14,9 @@ struct MachineFacts {
 };
 
 int cuda_device_count();
+
+// The memory of each CUDA device, by index, 0 where libtorch does not tell (before 2.10).
+std::vector<std::uint64_t> cuda_memory_bytes();
 
 // Measures for about a quarter of a second.
 MachineFacts machine_facts();
