@@ -15,7 +15,7 @@
 #include <string>
 
 #include "diffusion/initial_weights.h"
-#include "diffusion/lora_trainer.h"
+#include "diffusion/trainer.h"
 #include "diffusion/base_model.h"
 
 namespace {
@@ -50,16 +50,16 @@ Model load(const std::string& name) {
   return {or_exit(folder.unet()), folder.scheduler_config()};
 }
 
-LoraTrainer trainer_of(const Model& model, int64_t rank) {
+Trainer trainer_of(const Model& model, int64_t rank) {
   std::mt19937 random(kSeed);
   const auto uniform = [&](std::string_view, std::span<float> values) {
     for (float& x : values) x = std::uniform_real_distribution<float>(0, 1)(random);
   };
   TrainingOptions options;
   options.rate.steps = 1000;
-  return or_exit(LoraTrainer::create(
-      model.unet, or_exit(NoiseSchedule::create(model.schedule)),
-      {initial_lora(model.unet->lora_targets(), rank, static_cast<double>(rank), uniform)}, options));
+  return or_exit(Trainer::lora(
+      {model.unet}, or_exit(NoiseSchedule::create(model.schedule)),
+      {{initial_lora(model.unet->lora_targets(), rank, static_cast<double>(rank), uniform)}}, options));
 }
 
 TrainingBatch random_batch(int64_t context_width, int64_t side) {
@@ -67,12 +67,12 @@ TrainingBatch random_batch(int64_t context_width, int64_t side) {
   batch.latents = at::randn({1, 4, side, side});
   batch.noise = at::randn({1, 4, side, side});
   batch.timesteps = at::randint(1000, {1}, at::kLong);
-  batch.context = at::randn({1, kTokens, context_width});
+  batch.text.context = at::randn({1, kTokens, context_width});
   batch.masks = at::rand({1, 1, side, side});
   return batch;
 }
 
-double seconds_a_step(LoraTrainer& trainer, int64_t context_width, int64_t side, int count) {
+double seconds_a_step(Trainer& trainer, int64_t context_width, int64_t side, int count) {
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < count; ++i) or_exit(trainer.step(random_batch(context_width, side)));
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
@@ -98,7 +98,7 @@ int main(int argc, char** argv) {
   at::set_num_threads(std::atoi(argv[4]));
   Model model = load(argv[1]);
   const int64_t context_width = model.unet->config().cross_attention_dim;
-  LoraTrainer trainer = trainer_of(model, std::atol(argv[3]));
+  Trainer trainer = trainer_of(model, std::atol(argv[3]));
   seconds_a_step(trainer, context_width, side, 1);  // the first step starts threads and fills pools
   std::cout << "{}" << std::endl;
   for (std::string line; std::getline(std::cin, line);)

@@ -2,10 +2,7 @@
 // the square root.
 #pragma once
 
-#include <ATen/ATen.h>
-
-#include <span>
-#include <vector>
+#include "diffusion/optimizer.h"
 
 namespace atelier::diffusion {
 
@@ -16,27 +13,21 @@ struct AdamWOptions {
   double weight_decay = 1e-2;
 };
 
-/// The optimizer of a list of parameters. Its state is the moments and the number of steps; given the same state,
-/// gradients and rates it does the same to the bit.
-class AdamW {
+/// Its memory: `moment1` and `moment2`, running means of the gradient and of its square, of the parameter's shape.
+class AdamW final : public Optimizer {
  public:
   /// @param parameters  changed in place by step(); shared, not copied
   AdamW(std::vector<at::Tensor> parameters, AdamWOptions options);
 
-  /// One step with the learning rate `rate`. @param gradients  one per parameter, of its shape
-  void step(std::span<const at::Tensor> gradients, double rate);
-
-  /// Steps done so far; the bias correction counts them.
-  int64_t steps() const noexcept { return steps_; }
-  void set_steps(int64_t steps) noexcept { steps_ = steps; }
-  /// Running means of the gradient and of its square, one per parameter; writing to them restores a state.
-  const std::vector<at::Tensor>& first_moments() const noexcept { return first_; }
-  const std::vector<at::Tensor>& second_moments() const noexcept { return second_; }
+  void step(std::span<const at::Tensor> gradients, std::span<const double> rates) override;
+  std::vector<Memory> memory(size_t i) const override;
 
  private:
+  size_t end_of_group(std::span<const at::Tensor> gradients, std::span<const double> rates, size_t begin) const;
+  void step_group(std::span<const at::Tensor> gradients, double rate, size_t begin, size_t end);
+
   std::vector<at::Tensor> parameters_, first_, second_;
   AdamWOptions options_;
-  int64_t steps_ = 0;
 };
 
 }  // namespace atelier::diffusion

@@ -98,8 +98,7 @@ Result<AdapterLayer> stack_tenants(const std::string& name, const std::vector<Lo
 Result<Adapters> adapters_of_tenants(const std::vector<Lora>& loras, std::vector<int64_t> row_tenant) {
   std::map<std::string, bool> names;
   for (const Lora& lora : loras)
-    for (const auto& [name, layer] : lora.layers)
-      if (part_of(name) == LoraPart::unet) names[name] = true;
+    for (const auto& [name, layer] : lora.layers) names[name] = true;
   Adapters::LayerMap layers;
   for (const auto& [name, used] : names) {
     auto layer = stack_tenants(name, loras);

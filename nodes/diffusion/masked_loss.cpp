@@ -11,6 +11,10 @@ at::Tensor masked_loss(const at::Tensor& prediction, const at::Tensor& target, c
   return summed / (mask.sum({1, 2, 3}).clamp_min(kLeastMaskShare * pixels) * channels);
 }
 
+at::Tensor with_unmasked_weight(const at::Tensor& mask, double outside) {
+  return outside == 0 ? mask : mask * (1 - outside) + outside;
+}
+
 at::Tensor mask_on_grid(const at::Tensor& mask, int64_t height, int64_t width) {
   // Adaptive averaging is what torch's interpolate calls mode "area".
   return at::adaptive_avg_pool2d(mask.to(at::kFloat), {height, width});

@@ -20,6 +20,10 @@ inline constexpr double kLeastMaskShare = 0.01;
 at::Tensor masked_loss(const at::Tensor& prediction, const at::Tensor& target, const at::Tensor& mask,
                        LossNormalize normalize);
 
+/// A mask whose outside weighs `outside` instead of nothing, as kohya's and OneTrainer's unmasked weight:
+/// m + (1 - m) * outside. @param outside  in [0, 1]
+at::Tensor with_unmasked_weight(const at::Tensor& mask, double outside);
+
 /// A mask resampled to the grid of the latents by area, the transition zone kept: [N, 1, h, w], float32.
 /// @param mask  [N, 1, H, W], H and W multiples of h and w or not
 at::Tensor mask_on_grid(const at::Tensor& mask, int64_t height, int64_t width);

@@ -217,6 +217,8 @@ const UNetConfig& UNet::config() const noexcept { return impl_->config; }
 
 at::Device UNet::device() const noexcept { return impl_->options.device; }
 
+at::ScalarType UNet::dtype() const noexcept { return impl_->options.dtype; }
+
 const std::vector<LoraTarget>& UNet::adaptable_layers() const noexcept { return impl_->adaptable; }
 
 std::vector<LoraTarget> UNet::lora_targets() const {

@@ -47,6 +47,7 @@ class UNet {
 
   const UNetConfig& config() const noexcept;
   at::Device device() const noexcept;
+  at::ScalarType dtype() const noexcept;
 
   /// Attention, projections and feed-forward: what `train` adapts, in the order of their names.
   std::vector<LoraTarget> lora_targets() const;

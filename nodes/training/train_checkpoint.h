@@ -2,7 +2,7 @@
 #pragma once
 #include "artifact/artifact.h"
 #include "base/error.h"
-#include "diffusion/lora_trainer.h"
+#include "diffusion/trainer.h"
 
 namespace atelier {
 

@@ -80,7 +80,7 @@ Expected<Setup> setup_of(const Job& job, const Model& base, const diffusion::Bas
 }
 
 // Goes on from the task's checkpoint where there is one that fits.
-void resume(diffusion::LoraTrainer& trainer, Context& context) {
+void resume(diffusion::Trainer& trainer, Context& context) {
   const auto checkpoint = context.load_checkpoint();
   if (!checkpoint) return;
   const auto state = state_of(*checkpoint);
@@ -89,12 +89,12 @@ void resume(diffusion::LoraTrainer& trainer, Context& context) {
     context.warn(restored.error().message + "; the training began anew");
 }
 
-Expected<void> save(const diffusion::LoraTrainer& trainer, const Setup& setup, Context& context) {
+Expected<void> save(const diffusion::Trainer& trainer, const Setup& setup, Context& context) {
   return context.save_checkpoint(checkpoint_of(trainer.state(), setup.steps));
 }
 
 // All steps that are left. Errors: stopped, once the state is saved; those of the trainer and of saving.
-Expected<void> run_steps(diffusion::LoraTrainer& trainer, const Setup& setup, const VisitPlan& plan, Context& context) {
+Expected<void> run_steps(diffusion::Trainer& trainer, const Setup& setup, const VisitPlan& plan, Context& context) {
   while (trainer.steps() < setup.steps) {
     const auto step = trainer.steps();
     if (context.stop_requested()) {
@@ -113,7 +113,7 @@ Expected<void> run_steps(diffusion::LoraTrainer& trainer, const Setup& setup, co
   return {};
 }
 
-Outputs outputs_of(const diffusion::LoraTrainer& trainer, const Setup& setup, const Params& params) {
+Outputs outputs_of(const diffusion::Trainer& trainer, const Setup& setup, const Params& params) {
   auto lora = as_lora_set(trainer.lora());
   lora.base = setup.base;
   lora.facts = {
@@ -164,7 +164,7 @@ class TrainNode final : public SingleNode {
 
     const auto start = starting_lora((*unet)->lora_targets(), job.params.integer("rank"), setup->alpha,
                                      job.params.integer("seed"), setup->base);
-    auto trainer = diffusion::LoraTrainer::create(*unet, *schedule, {start}, options_of(job.params, setup->steps));
+    auto trainer = diffusion::Trainer::lora({*unet}, *schedule, {{start}}, options_of(job.params, setup->steps));
     if (!trainer) return passed_on(trainer.error());
     resume(*trainer, job.context);
     const VisitPlan plan(setup->datasets, job.params.integer("batch_size"), job.params.integer("seed"));

@@ -40,7 +40,7 @@ diffusion::TrainingBatch training_batch(std::span<const Dataset> datasets, const
   batch.latents = at::stack(latents).to(settings.device);                  // [N, 4, h, w]
   batch.noise = at::stack(noise).to(settings.device);                      // [N, 4, h, w]
   batch.timesteps = at::tensor(timesteps, at::kLong).to(settings.device);  // [N]
-  batch.context = at::stack(context).to(settings.device);                  // [N, 77, D]
+  batch.text.context = at::stack(context).to(settings.device);                  // [N, 77, D]
   batch.masks = at::stack(masks).to(settings.device);                      // [N, 1, h, w]
   batch.weights = at::tensor(weights, at::kFloat).to(settings.device);     // [N]
   return batch;

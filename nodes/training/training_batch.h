@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "diffusion/lora_trainer.h"
+#include "diffusion/trainer.h"
 #include "training/visit_plan.h"
 #include "types/dataset.h"
 

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "diffusion/lora_trainer.h"
+#include "diffusion/trainer.h"
 #include "golden_unet.h"
 #include "random_loras.h"
 
@@ -28,7 +28,7 @@ class FourPictures {
     return {.latents = latents_.repeat({visits, 1, 1, 1}),
             .noise = random_.normal({rows, 4, size, size}),
             .timesteps = at::tensor(timesteps),
-            .context = context_.repeat({visits, 1, 1}),
+            .text = {context_.repeat({visits, 1, 1})},
             .masks = masks_.repeat({visits, 1, 1, 1}),
             .weights = {},
             .row_tenant = {}};
@@ -49,9 +49,8 @@ TEST_P(Training, LowersTheMaskedLossOverFixedPairsByMoreThanThreeStandardErrors)
   const Lora initial = initial_lora(unet->lora_targets(), rank, rank, [&](std::string_view, std::span<float> values) {
     for (float& value : values) value = static_cast<float>(random.between(0, 9999)) / 10000;
   });
-  LoraTrainer training =
-      must(LoraTrainer::create(unet, must(NoiseSchedule::create(golden->scheduler())), {initial},
-                               {.rate = {.curve = LrCurve::cosine, .peak = 2e-3, .steps = training_steps}}));
+  Trainer training = must(Trainer::lora({unet}, must(NoiseSchedule::create(golden->scheduler())), {{initial}},
+                                        {.rate = {.curve = LrCurve::cosine, .peak = 2e-3, .steps = training_steps}}));
 
   const TrainingBatch fixed = data.batch(fixed_pairs / pictures);
   const at::Tensor before = must(training.losses(fixed));

@@ -72,7 +72,7 @@ TEST(AdamW, TakesTheStepOfItsFormula) {
   double value = 2, first = 0, second = 0;
   for (int step = 1; step <= 3; ++step) {
     const double gradient = 0.5 * step, rate = 0.01 * step;
-    optimizer.step(std::vector<at::Tensor>{at::full({1}, gradient, at::kDouble)}, rate);
+    optimizer.step(std::vector<at::Tensor>{at::full({1}, gradient, at::kDouble)}, std::vector<double>{rate});
     first = 0.9 * first + 0.1 * gradient;
     second = 0.99 * second + 0.01 * gradient * gradient;
     value -= rate * 0.1 * value;

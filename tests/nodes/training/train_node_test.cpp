@@ -80,8 +80,8 @@ TEST(Train, TakesTheStepsOfItsPlanOnLatentsAsTheUNetSeesThem) {
   const auto unet = *resident_unet(model, device);
   diffusion::TrainingOptions options;
   options.rate = {diffusion::LrCurve::cosine, 1e-3, 0, 6};
-  auto by_hand = *diffusion::LoraTrainer::create(
-      unet, schedule, {starting_lora(unet->lora_targets(), 2, 2, 0, base_digest(model))}, options);
+  auto by_hand = *diffusion::Trainer::lora(
+      {unet}, schedule, {{starting_lora(unet->lora_targets(), 2, 2, 0, base_digest(model))}}, options);
   const VisitPlan plan(datasets, 1, 0);
   for (std::int64_t step = 0; step < 6; ++step)
     ASSERT_TRUE(by_hand.step(training_batch(datasets, plan, plan.step(step), {0, 1000, 0.18215, at::kCPU})));
@@ -271,7 +271,7 @@ at::Tensor losses_under(const diffusion::Lora& lora, const std::vector<Dataset>&
   const auto base = *Model::from(tiny_base());
   const auto folder = open_base(base);
   const auto schedule = diffusion::NoiseSchedule::create(folder->scheduler_config());
-  const auto trainer = diffusion::LoraTrainer::create(*resident_unet(base, device), *schedule, {lora}, {});
+  auto trainer = diffusion::Trainer::lora({*resident_unet(base, device)}, *schedule, {{lora}}, {});
   const VisitPlan plan(datasets, 32, 999);
   std::vector<at::Tensor> losses;
   for (std::int64_t step = 0; step < pairs / 32; ++step)

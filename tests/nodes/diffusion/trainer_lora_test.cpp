@@ -1,4 +1,4 @@
-#include "diffusion/lora_trainer.h"
+#include "diffusion/trainer.h"
 
 #include <ATen/ATen.h>
 
@@ -38,7 +38,7 @@ TrainingBatch golden_batch(const GoldenFolder& g, int64_t step) {
   return {.latents = g["train.latents"][step],
           .noise = g["train.noise"][step],
           .timesteps = g["train.t"][step],
-          .context = g["unet.context"].index_select(0, g["train.caption"][step]),
+          .text = {g["unet.context"].index_select(0, g["train.caption"][step])},
           .masks = g["train.mask"][step],
           .weights = {},
           .row_tenant = {}};
@@ -46,9 +46,9 @@ TrainingBatch golden_batch(const GoldenFolder& g, int64_t step) {
 
 class TrainingGolden : public GoldenTest {
  protected:
-  LoraTrainer trainer(const std::vector<Lora>& initial) const {
-    return must(LoraTrainer::create(golden->unet(), must(NoiseSchedule::create(golden->scheduler())), initial,
-                                    golden_options(*golden)));
+  Trainer trainer(const std::vector<Lora>& initial) const {
+    return must(Trainer::lora({golden->unet()}, must(NoiseSchedule::create(golden->scheduler())), {initial},
+                              golden_options(*golden)));
   }
   Lora start() const { return golden_lora(*golden, "train.start."); }
 };
@@ -57,7 +57,7 @@ ATELIER_GOLDEN_SUITE(TrainingGolden);
 
 TEST_P(TrainingGolden, FollowsThePeersTrainingStepByStep) {
   const GoldenFolder& g = *golden;
-  LoraTrainer training = trainer({start()});
+  Trainer training = trainer({start()});
   const at::Tensor losses = g["train.loss"], norms = g["train.grad_norm"];
   for (int64_t i = 0; i < losses.size(0); ++i) {
     const StepResult result = must(training.step(golden_batch(g, i)))[0];
@@ -80,12 +80,12 @@ bool equal_bits(const TrainerState& one, const TrainerState& other) {
 }
 
 TEST_P(TrainingGolden, GoesOnFromAStateToTheBit) {
-  LoraTrainer whole = trainer({start()});
+  Trainer whole = trainer({start()});
   for (int64_t i = 0; i < 10; ++i) must(whole.step(golden_batch(*golden, i)));
 
-  LoraTrainer before = trainer({start()});
+  Trainer before = trainer({start()});
   for (int64_t i = 0; i < 4; ++i) must(before.step(golden_batch(*golden, i)));
-  LoraTrainer after = trainer({start()});
+  Trainer after = trainer({start()});
   ASSERT_TRUE(after.restore({before.state()}).has_value());
   EXPECT_EQ(after.steps(), 4);
   for (int64_t i = 4; i < 10; ++i) must(after.step(golden_batch(*golden, i)));
@@ -99,7 +99,7 @@ TrainingBatch joined(const TrainingBatch& first, const TrainingBatch& second) {
   TrainingBatch batch{.latents = cat(first.latents, second.latents),
                       .noise = cat(first.noise, second.noise),
                       .timesteps = cat(first.timesteps, second.timesteps),
-                      .context = cat(first.context, second.context),
+                      .text = {cat(first.text.context, second.text.context)},
                       .masks = cat(first.masks, second.masks),
                       .weights = {},
                       .row_tenant = {}};
@@ -111,7 +111,7 @@ TrainingBatch joined(const TrainingBatch& first, const TrainingBatch& second) {
 TEST_P(TrainingGolden, TrainsTwoTenantsInOnePassAsEachAlone) {
   Lora other = start();
   for (auto& [name, layer] : other.layers) layer.b = layer.b * 0.5;
-  LoraTrainer both = trainer({start(), other}), one = trainer({start()}), two = trainer({other});
+  Trainer both = trainer({start(), other}), one = trainer({start()}), two = trainer({other});
   const auto close = [](const StepResult& a, const StepResult& b) {
     EXPECT_NEAR(a.loss / b.loss, 1, 1e-5);
     EXPECT_NEAR(a.gradient_norm / b.gradient_norm, 1, 1e-4);
@@ -132,9 +132,9 @@ TEST_P(TrainingGolden, TrainsTwoTenantsInOnePassAsEachAlone) {
 TEST_P(TrainingGolden, AccumulatesMicroBatchesToTheSameGradient) {
   TrainingOptions options = golden_options(*golden);
   options.micro_batch = 1;
-  LoraTrainer small =
-      must(LoraTrainer::create(golden->unet(), must(NoiseSchedule::create(golden->scheduler())), {start()}, options));
-  LoraTrainer whole = trainer({start()});
+  Trainer small =
+      must(Trainer::lora({golden->unet()}, must(NoiseSchedule::create(golden->scheduler())), {{start()}}, options));
+  Trainer whole = trainer({start()});
   const StepResult a = must(small.step(golden_batch(*golden, 0)))[0], b = must(whole.step(golden_batch(*golden, 0)))[0];
   EXPECT_NEAR(a.loss / b.loss, 1, 1e-6);
   EXPECT_NEAR(a.gradient_norm / b.gradient_norm, 1, 1e-5);
@@ -143,7 +143,7 @@ TEST_P(TrainingGolden, AccumulatesMicroBatchesToTheSameGradient) {
 TEST_P(TrainingGolden, GivesTheSameBitsWhateverTrainsBesideIt) {
   const auto train = [&](TrainerState& end) {
     at::set_num_threads(1);
-    LoraTrainer training = trainer({start()});
+    Trainer training = trainer({start()});
     for (int64_t i = 0; i < 3; ++i) must(training.step(golden_batch(*golden, i)));
     end = training.state();
   };
@@ -157,7 +157,7 @@ TEST_P(TrainingGolden, GivesTheSameBitsWhateverTrainsBesideIt) {
 }
 
 TEST_P(TrainingGolden, RefusesBatchesThatDoNotFit) {
-  LoraTrainer training = trainer({start()});
+  Trainer training = trainer({start()});
   const TrainingBatch good = golden_batch(*golden, 0);
   const auto error_of = [&](auto change) {
     TrainingBatch batch = good;
@@ -172,7 +172,7 @@ TEST_P(TrainingGolden, RefusesBatchesThatDoNotFit) {
   EXPECT_EQ(error_of([](auto& batch) { batch.weights = at::ones({3}); }),
             "training: the weights have shape [3], wanted is [2]");
   EXPECT_EQ(error_of([](auto& batch) { batch.latents = at::Tensor(); }),
-            "UNet: a sample, timesteps and caption embeddings are wanted, and one of them is missing");
+            "training: the latents have shape none, wanted is [N, 4, h, w]");
   EXPECT_EQ(error_of([](auto& batch) { batch.row_tenant = {0}; }),
             "training: 1 rows are given a tenant, the batch has 2");
   EXPECT_EQ(error_of([](auto& batch) { batch.row_tenant = {0, 1}; }), "training: a row is of tenant 1, there are 1");
@@ -180,27 +180,29 @@ TEST_P(TrainingGolden, RefusesBatchesThatDoNotFit) {
 }
 
 TEST_P(TrainingGolden, LeavesTheWeightsAsTheyWereWhenTheLossIsNotFinite) {
-  LoraTrainer training = trainer({start()});
+  Trainer training = trainer({start()});
   TrainingBatch batch = golden_batch(*golden, 0);
   batch.latents = at::full_like(batch.latents, std::nan(""));
   const TrainerState before = training.state();
-  EXPECT_EQ(training.step(batch).error().message,
-            "training: the loss of step 0 is not finite; a lower learning rate may help");
+  EXPECT_EQ(
+      training.step(batch).error().message,
+      "training: the loss of step 0 is not finite, at the learning rate 0.001; nothing of this step was applied, and "
+      "a lower learning rate may help");
   EXPECT_TRUE(equal_bits(training.state(), before));
 }
 
 TEST_P(TrainingGolden, RefusesALoraThatIsNotOfItsBase) {
   const auto error_of = [&](const Lora& lora) {
-    return LoraTrainer::create(golden->unet(), must(NoiseSchedule::create({})), {lora}, {}).error().message;
+    return Trainer::lora({golden->unet()}, must(NoiseSchedule::create({})), {{lora}}, {}).error().message;
   };
   Lora stranger = start();
   stranger.layers["down_blocks.9.to_q"] = stranger.layers.begin()->second;
   EXPECT_EQ(error_of(stranger), "LoRA layer 'down_blocks.9.to_q': the base model has no such layer");
-  EXPECT_EQ(error_of({}), "training: the initial LoRA has no layer of the UNet");
+  EXPECT_EQ(error_of({}), "training: the initial LoRA has no layers");
 }
 
 TEST_P(TrainingGolden, RefusesStatesThatAreNotItsOwn) {
-  LoraTrainer training = trainer({start()});
+  Trainer training = trainer({start()});
   const auto error_of = [&](const std::vector<TrainerState>& states) {
     return training.restore(states).error().message;
   };
@@ -210,7 +212,7 @@ TEST_P(TrainingGolden, RefusesStatesThatAreNotItsOwn) {
   EXPECT_EQ(error_of({TrainerState{}}), "training: the state has no tensor '" + name + "'");
   const std::string wanted = shape_text(state.tensors[name].sizes());
   state.tensors[name] = at::ones({7});
-  EXPECT_EQ(error_of({state}), "training: tensor '" + name + "' of the state has shape [7], wanted is " + wanted);
+  EXPECT_EQ(error_of({state}), "training: tensor '" + name + "' has shape [7], wanted is " + wanted);
 }
 
 }  // namespace

@@ -1,0 +1,60 @@
+// What the models make of a batch, and what it costs them.
+#include "diffusion/masked_loss.h"
+#include "diffusion/snr_weights.h"
+#include "diffusion/trainer_impl.h"
+
+namespace atelier::diffusion {
+namespace {
+
+/// The adapters of the UNet, or else those of the text encoders, in the precision that their model computes in.
+Adapters in_precision(const Adapters& adapters, bool of_unet, at::ScalarType dtype) {
+  Adapters::LayerMap layers;
+  for (const auto& [name, layer] : adapters.layers())
+    if ((part_of(name) == LoraPart::unet) == of_unet)
+      layers[name] = {.a = layer.a.to(dtype), .b = layer.b.to(dtype), .scale = layer.scale.to(dtype)};
+  return Adapters(std::move(layers), std::vector<int64_t>{0});
+}
+
+/// Each row as often as its text has chunks.
+std::vector<int64_t> repeated(const std::vector<int64_t>& rows, int64_t chunks) {
+  std::vector<int64_t> all;
+  for (const int64_t row : rows) all.insert(all.end(), static_cast<size_t>(chunks), row);
+  return all;
+}
+
+Result<TextConditioning> conditioning(const TrainingPass& pass, const TrainingBatch& rows, int64_t clip_skip) {
+  if (!rows.encodes_text()) return rows.text;
+  const at::ScalarType dtype = (*pass.text)[0].model->options().dtype;
+  const int64_t chunks = rows.text_ids.per_encoder.front().size(1);
+  const Adapters adapters = in_precision(pass.adapters, false, dtype).for_rows(repeated(pass.tenants, chunks));
+  return pass.text->forward(rows.text_ids, {.clip_skip = clip_skip, .adapters = &adapters, .extra = pass.extra});
+}
+
+}  // namespace
+
+Result<void> Trainer::Impl::check(const TrainingBatch& batch) const {
+  if (auto fits = check_batch(batch, tenants()); !fits) return fits;
+  if (batch.encodes_text() && !base.text) return fail("training: the batch has text ids, the base no text encoders");
+  if (batch.encodes_text()) return {};
+  return base.unet->check({batch.latents, batch.timesteps, batch.text.context, batch.text.pooled, batch.time_ids});
+}
+
+Result<at::Tensor> Trainer::Impl::row_losses(const TrainingBatch& rows, const Dropout& dropout) const {
+  const TrainingPass pass = trained->pass(tenant_of_rows(rows, tenants()), dropout);
+  const auto text = conditioning(pass, rows, options.clip_skip);
+  if (!text) return tl::unexpected(text.error());
+  const at::Tensor noisy = schedule.add_noise(rows.latents, rows.noise, rows.timesteps);
+  const UNetInput input{noisy, rows.timesteps, text->context, text->pooled, rows.time_ids};
+  if (auto fits = pass.unet->check(input); !fits) return tl::unexpected(fits.error());
+  const Adapters adapters = in_precision(pass.adapters, true, pass.unet->dtype()).for_rows(pass.tenants);
+  const at::Tensor prediction = pass.unet->forward(input, adapters);  // [N, 4, h, w] float32
+  const at::Tensor target = schedule.target(rows.latents, rows.noise, rows.timesteps);
+
+  at::Tensor mask = with_unmasked_weight(rows.masks, options.unmasked_weight);
+  if (rows.validity.defined()) mask = mask * rows.validity;
+  at::Tensor losses = masked_loss(prediction, target, mask, options.normalize);  // [N]
+  if (options.min_snr_gamma > 0) losses = losses * min_snr_weights(schedule, rows.timesteps, options.min_snr_gamma);
+  return rows.weights.defined() ? losses * rows.weights : losses;
+}
+
+}  // namespace atelier::diffusion
