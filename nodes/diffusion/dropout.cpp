@@ -52,9 +52,9 @@ Adapters Dropout::on(const Adapters& adapters, std::vector<int64_t>& row_tenant)
     const Layer& dropped = layers_.find(name)->second;
     if (dropped.module.defined()) factors.scale = factors.scale * dropped.module;
     if (by_row)
-      factors = {.a = factors.a.index_select(0, tenant_of),                               // [N, r, …]
-                 .b = factors.b.index_select(0, tenant_of) * dropped.rank.unsqueeze(1),   // [N, out, r]
-                 .scale = factors.scale.index_select(0, tenant_of)};                      // [N]
+      factors = {.a = factors.a.index_select(0, tenant_of),                              // [N, r, …]
+                 .b = factors.b.index_select(0, tenant_of) * dropped.rank.unsqueeze(1),  // [N, out, r]
+                 .scale = factors.scale.index_select(0, tenant_of)};                     // [N]
   }
   if (by_row) std::iota(row_tenant.begin(), row_tenant.end(), int64_t{0});
   return Adapters(std::move(layers), row_tenant);

@@ -49,7 +49,10 @@ Adapters own_copies(const Adapters& adapters, at::Device device) {
 }  // namespace
 
 TrainableLora::TrainableLora(TrainingBase base, Adapters adapters, const LoraStart& start)
-    : base_(std::move(base)), alphas_(alphas_of(start.loras)), made_for_(start.loras.front().base), extra_(start.extra) {
+    : base_(std::move(base)),
+      alphas_(alphas_of(start.loras)),
+      made_for_(start.loras.front().base),
+      extra_(start.extra) {
   adapters_ = std::move(adapters);
   for (const auto& [name, layer] : adapters_.layers()) {
     const TrainedPart part = part_of(name) == LoraPart::unet ? TrainedPart::unet : TrainedPart::text;

@@ -36,23 +36,6 @@ std::unique_ptr<Optimizer> make_optimizer(const TrainingOptions& options, std::v
   return std::make_unique<AdamW>(std::move(parameters), options.adamw);
 }
 
-/// While it lives, the averages stand in the weights' places.
-class AveragesInPlace {
- public:
-  explicit AveragesInPlace(Trainer::Impl& training) : training_(training) { exchange(); }
-  ~AveragesInPlace() { exchange(); }
-  AveragesInPlace(const AveragesInPlace&) = delete;
-  AveragesInPlace& operator=(const AveragesInPlace&) = delete;
-
- private:
-  void exchange() {
-    if (!training_.ema) return;
-    training_.ema->exchange(training_.values());
-    training_.trained->values_changed();
-  }
-  Trainer::Impl& training_;
-};
-
 /// What the passes of a step gave.
 struct StepGradients {
   std::vector<at::Tensor> of_tensors;  // [K, …], of the mean loss times its scale
@@ -80,6 +63,15 @@ Trainer::Impl::Impl(TrainingBase training_base, NoiseSchedule noise_schedule, st
       watches(static_cast<size_t>(trained->tenants())) {
   if (base.unet->dtype() == at::kHalf) loss_scale.emplace();
   if (options.ema_decay > 0) ema.emplace(values(), options.ema_decay);
+}
+
+Trainer::Impl::AveragesInPlace::AveragesInPlace(Impl& training) : training_(training) { exchange(); }
+Trainer::Impl::AveragesInPlace::~AveragesInPlace() { exchange(); }
+
+void Trainer::Impl::AveragesInPlace::exchange() {
+  if (!training_.ema) return;
+  training_.ema->exchange(training_.values());
+  training_.trained->values_changed();
 }
 
 std::vector<at::Tensor> Trainer::Impl::values() const {
@@ -216,10 +208,29 @@ Result<Trainer> Trainer::lora(TrainingBase base, NoiseSchedule schedule, const L
   if (auto fits = check_options(options); !fits) return tl::unexpected(fits.error());
   auto trained = TrainableLora::create(base, start);
   if (!trained) return tl::unexpected(trained.error());
-  const TrainableLora* lora = trained->get();
+  const TrainableLora* mode = trained->get();
   auto impl = std::make_unique<Impl>(std::move(base), std::move(schedule), *std::move(trained), std::move(options));
-  impl->lora = lora;
+  impl->lora = mode;
   return Trainer(std::move(impl));
+}
+
+Result<Trainer> Trainer::textual_inversion(TrainingBase base, NoiseSchedule schedule, const EmbeddingStart& start,
+                                           TrainingOptions options) {
+  if (auto fits = check_options(options); !fits) return tl::unexpected(fits.error());
+  auto trained = TrainableEmbedding::create(base, start);
+  if (!trained) return tl::unexpected(trained.error());
+  const TrainableEmbedding* mode = trained->get();
+  auto impl = std::make_unique<Impl>(std::move(base), std::move(schedule), *std::move(trained), std::move(options));
+  impl->embedding = mode;
+  return Trainer(std::move(impl));
+}
+
+Result<Trainer> Trainer::full(const WeightsStart& start, NoiseSchedule schedule, TrainingOptions options) {
+  if (auto fits = check_options(options); !fits) return tl::unexpected(fits.error());
+  auto trained = TrainableWeights::create(start);
+  if (!trained) return tl::unexpected(trained.error());
+  TrainingBase base = (*trained)->base();
+  return Trainer(std::make_unique<Impl>(std::move(base), std::move(schedule), *std::move(trained), std::move(options)));
 }
 
 Result<std::vector<StepResult>> Trainer::step(std::span<const TrainingBatch> batches) {
@@ -251,8 +262,22 @@ Result<std::vector<StepResult>> Trainer::step(std::span<const TrainingBatch> bat
 Result<at::Tensor> Trainer::losses(const TrainingBatch& batch) {
   const at::NoGradGuard no_grad;
   if (auto fits = impl_->check(batch); !fits) return tl::unexpected(fits.error());
-  const AveragesInPlace averages(*impl_);
+  const Impl::AveragesInPlace averages(*impl_);
   return impl_->row_losses(batch, Dropout());
+}
+
+void Trainer::as_trained(const std::function<void(const TrainingPass&)>& use, int64_t k) {
+  const at::NoGradGuard no_grad;
+  const Impl::AveragesInPlace averages(*impl_);
+  TrainingPass pass = impl_->trained->pass({k}, Dropout());
+  Adapters::LayerMap layers;
+  for (const auto& [name, layer] : pass.adapters.layers())
+    layers[name] = {.a = layer.a.detach().narrow(0, k, 1),
+                    .b = layer.b.detach().narrow(0, k, 1),
+                    .scale = layer.scale.narrow(0, k, 1)};
+  pass.adapters = Adapters(std::move(layers));
+  pass.tenants = {0};
+  use(pass);
 }
 
 int64_t Trainer::steps() const noexcept { return impl_->step; }

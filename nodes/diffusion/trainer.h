@@ -5,6 +5,7 @@
 // plain training.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -14,7 +15,9 @@
 #include "diffusion/lora.h"
 #include "diffusion/noise_schedule.h"
 #include "diffusion/trainable.h"
+#include "diffusion/trainable_embedding.h"
 #include "diffusion/trainable_lora.h"
+#include "diffusion/trainable_weights.h"
 #include "diffusion/training_batch.h"
 #include "diffusion/training_options.h"
 
@@ -48,6 +51,13 @@ class Trainer {
   static Result<Trainer> lora(TrainingBase base, NoiseSchedule schedule, const LoraStart& start,
                               TrainingOptions options);
 
+  /// Trains the rows of a new word. Errors: those of TrainableEmbedding; options that make no sense.
+  static Result<Trainer> textual_inversion(TrainingBase base, NoiseSchedule schedule, const EmbeddingStart& start,
+                                           TrainingOptions options);
+
+  /// Trains weights of the base. Errors: those of TrainableWeights; options that make no sense.
+  static Result<Trainer> full(const WeightsStart& start, NoiseSchedule schedule, TrainingOptions options);
+
   /// One step of the optimizer on the mean gradient of one or more batches, which may differ in size; a result per
   /// tenant. Every tenant must have a row in every batch. Deterministic on the CPU for one thread count. Errors: shapes
   /// that do not fit together, with both shapes; a loss that is not finite, or that explodes (see loss_watch.h), with
@@ -66,6 +76,15 @@ class Trainer {
 
   /// What tenant `k` has learned so far: the averages where there are any; a copy. Of a LoRA training.
   Lora lora(int64_t k = 0) const;
+  /// The word's rows for each text encoder, likewise. Of a textual inversion.
+  std::vector<at::Tensor> embedding() const;
+  /// The trained weights of one part (`unet`, `text_encoder`, `text_encoder_2`), by the names of its file and in
+  /// float32, likewise. Of a full training.
+  WeightMap weights(std::string_view part) const;
+
+  /// Calls `use` with the models of tenant `k` as they would come out now, for pictures on the way: gradients off,
+  /// averages in place where there are any. The pass must not be kept.
+  void as_trained(const std::function<void(const TrainingPass&)>& use, int64_t k = 0);
 
   /// What lora() and the like are made of: the averages where there are any; a copy.
   TrainedValues values(int64_t k = 0) const;

@@ -33,11 +33,25 @@ struct Trainer::Impl {
   std::map<std::string, at::Tensor> counts_of(int64_t k) const;
   void restore_counts(const TrainerState& state, int64_t k);
 
+  /// While it lives, the averages stand in the weights' places.
+  class AveragesInPlace {
+   public:
+    explicit AveragesInPlace(Impl& training);
+    ~AveragesInPlace();
+    AveragesInPlace(const AveragesInPlace&) = delete;
+    AveragesInPlace& operator=(const AveragesInPlace&) = delete;
+
+   private:
+    void exchange();
+    Impl& training_;
+  };
+
   TrainingBase base;
   NoiseSchedule schedule;
   TrainingOptions options;
   std::unique_ptr<Trainable> trained;
-  const TrainableLora* lora = nullptr;  // `trained`, where it is that
+  const TrainableLora* lora = nullptr;            // `trained`, in that mode
+  const TrainableEmbedding* embedding = nullptr;  // … in that one
   std::unique_ptr<Optimizer> optimizer;
   std::optional<Ema> ema;
   std::optional<LossScale> loss_scale;  // in float16

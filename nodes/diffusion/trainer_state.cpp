@@ -89,6 +89,21 @@ Result<void> Trainer::set_values(const TrainedValues& values, int64_t k) {
 
 Lora Trainer::lora(int64_t k) const { return impl_->lora ? impl_->lora->lora_of(values(k), k) : Lora{}; }
 
+std::vector<at::Tensor> Trainer::embedding() const {
+  return impl_->embedding ? impl_->embedding->rows_of(values()) : std::vector<at::Tensor>();
+}
+
+WeightMap Trainer::weights(std::string_view part) const {
+  const std::string prefix = std::string(part) + ".";
+  WeightMap weights;
+  const std::vector<TrainedTensor>& of_mode = impl_->trained->tensors();
+  for (size_t i = 0; i < of_mode.size(); ++i)
+    if (of_mode[i].name.starts_with(prefix))
+      weights[of_mode[i].name.substr(prefix.size())] =
+          copy_on_cpu((impl_->ema ? impl_->ema->averages()[i] : of_mode[i].value)[0]);
+  return weights;
+}
+
 TrainerState Trainer::state(int64_t k) const {
   TrainerState state{steps(), impl_->counts_of(k)};
   for (const auto& [name, tensor] : impl_->tensors_of(k)) state.tensors[name] = copy_on_cpu(tensor);

@@ -17,8 +17,8 @@ struct TrainingBatch {
   at::Tensor latents;       ///< [N, 4, h, w], scaled by the VAE's factor
   at::Tensor noise;         ///< [N, 4, h, w]
   at::Tensor timesteps;     ///< [N] int64
-  TextConditioning text{};            ///< of the captions, where no text encoder and no word is trained
-  TextIds text_ids{};                 ///< the captions themselves, in place of `text`: encoded in every step
+  TextConditioning text{};  ///< of the captions, where no text encoder and no word is trained
+  TextIds text_ids{};       ///< the captions themselves, in place of `text`: encoded in every step
   at::Tensor time_ids{};    ///< [N, 6] SDXL's sizes, as UNetInput has them
   at::Tensor masks;         ///< [N, 1, h, w] in [0, 1]
   at::Tensor validity{};    ///< [N, 1, h, w] in [0, 1], 0 where an image has invented pixels; undefined: all 1
