@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <queue>
@@ -49,27 +50,46 @@ struct Candidate {
 
 Result<BytePairs> BytePairs::open(const std::filesystem::path& folder) {
   const auto path = folder / "vocab.json";
-  auto json = read_json_object(path);
+  const auto json = read_json_object(path);
   if (!json) return tl::unexpected(json.error());
-  BytePairs pairs;
-  for (const auto& [entry, id] : json->items()) {
-    if (!id.is_number_unsigned() || id.get<uint64_t>() > INT32_MAX) {
-      return fail(fmt::format("{}: the id of '{}' is {}, expected a number", path.string(), entry, id.dump()));
-    }
-    pairs.vocabulary_.emplace(entry, id.get<int32_t>());
-  }
-  if (auto ok = pairs.find_bytes(path); !ok) return tl::unexpected(ok.error());
-  if (auto ok = pairs.read_merges(folder / "merges.txt"); !ok) return tl::unexpected(ok.error());
+  auto pairs = from_vocabulary(*json, path.string());
+  if (!pairs) return pairs;
+  if (auto ok = pairs->read_merges(folder / "merges.txt"); !ok) return tl::unexpected(ok.error());
   return pairs;
 }
 
-Result<void> BytePairs::find_bytes(const std::filesystem::path& path) {
+Result<BytePairs> BytePairs::create(const nlohmann::json& vocabulary,
+                                    std::span<const std::pair<std::string, std::string>> merges,
+                                    const std::string& file) {
+  auto pairs = from_vocabulary(vocabulary, file);
+  if (!pairs) return pairs;
+  for (const auto& [left, right] : merges) {
+    if (!pairs->add_merge(left, right)) {
+      return fail(fmt::format("{}: '{} {}' is not a merge of two entries of its vocabulary", file, left, right));
+    }
+  }
+  return pairs;
+}
+
+Result<BytePairs> BytePairs::from_vocabulary(const nlohmann::json& vocabulary, const std::string& file) {
+  BytePairs pairs;
+  for (const auto& [entry, id] : vocabulary.items()) {
+    if (!id.is_number_unsigned() || id.get<uint64_t>() > INT32_MAX) {
+      return fail(fmt::format("{}: the id of '{}' is {}, expected a number", file, entry, id.dump()));
+    }
+    pairs.vocabulary_.emplace(entry, id.get<int32_t>());
+  }
+  if (auto ok = pairs.find_bytes(file); !ok) return tl::unexpected(ok.error());
+  return pairs;
+}
+
+Result<void> BytePairs::find_bytes(const std::string& file) {
   const auto names = byte_names();
   for (std::size_t b = 0; b < names.size(); ++b) {
     inner_[b] = static_cast<int32_t>(id_of(names[b]));
     last_[b] = static_cast<int32_t>(id_of(names[b] + std::string(kEndOfWord)));
     if (inner_[b] < 0 || last_[b] < 0) {
-      return fail(fmt::format("{}: byte {} has no entry; this is not CLIP's vocabulary", path.string(), b));
+      return fail(fmt::format("{}: byte {} has no entry; this is not CLIP's vocabulary", file, b));
     }
   }
   return {};
@@ -85,20 +105,29 @@ Result<void> BytePairs::read_merges(const std::filesystem::path& path) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
     if (line.empty() || (number == 1 && line.starts_with("#version"))) continue;
     const auto space = line.find(' ');
-    const std::string left = line.substr(0, space), right = space == std::string::npos ? "" : line.substr(space + 1);
-    const auto a = id_of(left), b = id_of(right), merged = id_of(left + right);
-    if (a < 0 || b < 0 || merged < 0) {
+    if (space == std::string::npos || !add_merge(line.substr(0, space), line.substr(space + 1))) {
       return fail(fmt::format("{}:{}: '{}' is not a merge of two entries of vocab.json", path.string(), number, line));
     }
-    merges_.emplace(pair_key(static_cast<int32_t>(a), static_cast<int32_t>(b)),
-                    Merge{static_cast<int32_t>(merges_.size()), static_cast<int32_t>(merged)});
   }
   return {};
+}
+
+bool BytePairs::add_merge(const std::string& left, const std::string& right) {
+  const auto a = id_of(left), b = id_of(right), merged = id_of(left + right);
+  if (a < 0 || b < 0 || merged < 0) return false;
+  merges_.emplace(pair_key(static_cast<int32_t>(a), static_cast<int32_t>(b)),
+                  Merge{static_cast<int32_t>(merges_.size()), static_cast<int32_t>(merged)});
+  return true;
 }
 
 int64_t BytePairs::id_of(const std::string& entry) const {
   const auto found = vocabulary_.find(entry);
   return found == vocabulary_.end() ? -1 : found->second;
+}
+
+std::string BytePairs::entry_of(int64_t id) const {
+  const auto found = std::ranges::find_if(vocabulary_, [&](const auto& entry) { return entry.second == id; });
+  return found == vocabulary_.end() ? "" : found->first;
 }
 
 const BytePairs::Merge* BytePairs::find_merge(int32_t left, int32_t right) const {

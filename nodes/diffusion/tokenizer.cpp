@@ -8,85 +8,145 @@
 
 #include "diffusion/json_reader.h"
 #include "diffusion/text_pieces.h"
+#include "diffusion/tokenizer_json.h"
 
 namespace atelier::diffusion {
 namespace {
 
-/// transformers writes a special token as its text or, in older files, as an object.
-std::string token_text(const nlohmann::json& config, const char* key, const char* fallback) {
-  const auto found = config.find(key);
-  if (found == config.end() || found->is_null()) return fallback;
-  if (found->is_string()) return found->get<std::string>();
-  if (found->is_object() && found->contains("content") && (*found)["content"].is_string()) {
-    return (*found)["content"].get<std::string>();
-  }
-  return fallback;
-}
-
-/// Tokens beyond vocab.json, as transformers lists them in new and in old files.
-std::vector<std::string> added_tokens(const nlohmann::json& config, const std::filesystem::path& folder) {
-  std::vector<std::string> added;
-  const auto decoder = config.find("added_tokens_decoder");
-  if (decoder != config.end() && decoder->is_object()) {
-    for (const auto& [id, token] : decoder->items()) {
-      if (token.is_object() && token.contains("content") && token["content"].is_string()) {
-        added.push_back(token["content"].get<std::string>());
-      }
-    }
-  }
-  if (const auto file = folder / "added_tokens.json"; std::filesystem::exists(file)) {
-    if (const auto json = read_json_object(file)) {
-      for (const auto& [token, id] : json->items()) added.push_back(token);
-    }
-  }
-  return added;
-}
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
 
 constexpr std::size_t kDefaultLength = 77;
 /// transformers writes 1e30 where a tokenizer has no length of its own.
 constexpr double kNoLength = 1e9;
 
-}  // namespace
+/// The entries, and what the files beside them say.
+struct Files {
+  BytePairs pairs;
+  std::string vocabulary_name;          ///< of the file the entries are from
+  Json config = Json::object();         ///< tokenizer_config.json
+  Json special = Json::object();        ///< special_tokens_map.json
+  std::vector<std::string> added = {};  ///< tokens beyond the vocabulary, by whichever file
+};
 
-Result<ClipTokenizer> ClipTokenizer::open(const std::filesystem::path& folder) {
+/// An object, empty where there is no such file.
+Result<Json> read_if_there(const fs::path& path) {
+  if (!fs::exists(path)) return Json::object();
+  return read_json_object(path);
+}
+
+Result<Files> read_entries(const fs::path& folder) {
+  const auto whole = folder / "tokenizer.json";
+  if (!fs::exists(folder / "vocab.json") && fs::exists(whole)) {
+    auto read = read_tokenizer_json(whole);
+    if (!read) return tl::unexpected(read.error());
+    return Files{.pairs = std::move(read->pairs), .vocabulary_name = "tokenizer.json", .added = std::move(read->added)};
+  }
   auto pairs = BytePairs::open(folder);
   if (!pairs) return tl::unexpected(pairs.error());
-  nlohmann::json config = nlohmann::json::object();
-  const auto path = folder / "tokenizer_config.json";
-  if (std::filesystem::exists(path)) {
-    auto read = read_json_object(path);
+  return Files{.pairs = std::move(*pairs), .vocabulary_name = "vocab.json"};
+}
+
+Result<Files> read_files(const fs::path& folder) {
+  auto files = read_entries(folder);
+  if (!files) return files;
+  for (const auto& [name, json] :
+       {std::pair{"tokenizer_config.json", &files->config}, {"special_tokens_map.json", &files->special}}) {
+    auto read = read_if_there(folder / name);
     if (!read) return tl::unexpected(read.error());
-    config = std::move(*read);
+    *json = std::move(*read);
   }
-  ClipTokenizer tokenizer(std::move(*pairs));
+  const auto decoder = files->config.find("added_tokens_decoder");
+  if (decoder != files->config.end() && decoder->is_object()) {
+    for (const auto& [id, token] : decoder->items()) {
+      if (token.is_object() && token.contains("content") && token["content"].is_string()) {
+        files->added.push_back(token["content"].get<std::string>());
+      }
+    }
+  }
+  const auto old = read_if_there(folder / "added_tokens.json");
+  if (!old) return tl::unexpected(old.error());
+  for (const auto& [token, id] : old->items()) files->added.push_back(token);
+  return files;
+}
+
+/// transformers writes a special token as its text or as an object. Empty where there is none.
+std::string token_text(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  if (found == json.end()) return {};
+  if (found->is_string()) return found->get<std::string>();
+  if (found->is_object() && found->contains("content") && (*found)["content"].is_string()) {
+    return (*found)["content"].get<std::string>();
+  }
+  return {};
+}
+
+struct SpecialToken {
+  std::string text;
+  const char* file;  ///< that says so
+};
+
+SpecialToken special_token(const Files& files, const char* key, const char* fallback) {
+  if (!files.config.contains("added_tokens_decoder")) {
+    if (auto text = token_text(files.special, key); !text.empty()) return {std::move(text), "special_tokens_map.json"};
+  }
+  if (auto text = token_text(files.config, key); !text.empty()) return {std::move(text), "tokenizer_config.json"};
+  return {fallback, "tokenizer_config.json"};
+}
+
+Result<std::size_t> length_of(const Json& config, const fs::path& path) {
+  const auto length = config.find("model_max_length");
+  if (length == config.end() || !length->is_number() || length->get<double>() >= kNoLength) return kDefaultLength;
+  if (!length->is_number_integer() || length->get<int64_t>() < 3) {
+    return fail(fmt::format("{}: 'model_max_length' is {}, expected at least 3", path.string(), length->dump()));
+  }
+  return length->get<std::size_t>();
+}
+
+}  // namespace
+
+Result<ClipTokenizer> ClipTokenizer::open(const fs::path& folder) {
+  auto files = read_files(folder);
+  if (!files) return tl::unexpected(files.error());
+  ClipTokenizer tokenizer(std::move(files->pairs));
   for (const auto& [key, fallback, id] : {std::tuple{"bos_token", "<|startoftext|>", &tokenizer.start_},
                                           {"eos_token", "<|endoftext|>", &tokenizer.end_},
                                           {"pad_token", "<|endoftext|>", &tokenizer.padding_}}) {
-    const std::string text = token_text(config, key, fallback);
+    const auto [text, file] = special_token(*files, key, fallback);
     *id = tokenizer.pairs_.id_of(text);
     if (*id < 0) {
-      return fail(fmt::format("{}: '{}' is '{}', which vocab.json does not have", path.string(), key, text));
+      return fail(fmt::format("{}: '{}' is '{}', which {} does not have", (folder / file).string(), key, text,
+                              files->vocabulary_name));
     }
-    tokenizer.special_.emplace_back(text, *id);
+    tokenizer.add_special(text, *id);
   }
-  std::ranges::stable_sort(tokenizer.special_, std::greater{}, [](const auto& item) { return item.first.size(); });
-  for (const std::string& added : added_tokens(config, folder)) {
+  for (const std::string& added : files->added) {
     if (std::ranges::find(tokenizer.special_, added, &std::pair<std::string, int64_t>::first) ==
         tokenizer.special_.end()) {
       return fail(fmt::format("{}: adds the token '{}' to CLIP's vocabulary; added tokens are not supported",
                               folder.string(), added));
     }
   }
-  const auto length = config.find("model_max_length");
-  if (length != config.end() && length->is_number() && length->get<double>() < kNoLength) {
-    if (!length->is_number_integer() || length->get<int64_t>() < 3) {
-      return fail(fmt::format("{}: 'model_max_length' is {}, expected at least 3", path.string(), length->dump()));
-    }
-    tokenizer.length_ = length->get<std::size_t>();
-  } else {
-    tokenizer.length_ = kDefaultLength;
-  }
+  const auto length = length_of(files->config, folder / "tokenizer_config.json");
+  if (!length) return tl::unexpected(length.error());
+  tokenizer.length_ = *length;
   return tokenizer;
+}
+
+Result<ClipTokenizer> ClipTokenizer::open(const fs::path& folder, int64_t padding_id) {
+  auto tokenizer = open(folder);
+  if (!tokenizer) return tokenizer;
+  const auto text = tokenizer->pairs_.entry_of(padding_id);
+  if (text.empty())
+    return fail(fmt::format("{}: its vocabulary has no id {} to pad with", folder.string(), padding_id));
+  tokenizer->padding_ = padding_id;
+  tokenizer->add_special(text, padding_id);
+  return tokenizer;
+}
+
+void ClipTokenizer::add_special(const std::string& text, int64_t id) {
+  special_.emplace_back(text, id);
+  std::ranges::stable_sort(special_, std::greater{}, [](const auto& item) { return item.first.size(); });
 }
 
 void ClipTokenizer::encode_plain(std::string_view text, std::vector<int64_t>& ids) const {

@@ -19,10 +19,17 @@ namespace atelier::diffusion {
 /// Immutable; may be used from many threads.
 class ClipTokenizer {
  public:
-  /// Reads vocab.json, merges.txt and tokenizer_config.json of a diffusers folder's tokenizer/. Without the last, SD
-  /// 1.x's settings hold: length 77, padded with the end token. Errors: those of BytePairs; a special token that the
-  /// vocabulary lacks; a length under 3.
+  /// Reads vocab.json and merges.txt of a diffusers folder's tokenizer/, or where they are missing tokenizer.json;
+  /// then tokenizer_config.json and special_tokens_map.json, where they are, for the special tokens and the length. As
+  /// in transformers, the map counts before a configuration that lists no `added_tokens_decoder`: so is SD 2's padding
+  /// 0. Without both, SD 1.x's settings hold: length 77, padded with the end token. Errors: those of BytePairs and
+  /// read_tokenizer_json(); a special token that the vocabulary lacks; an added token; a length under 3.
   static Result<ClipTokenizer> open(const std::filesystem::path& folder);
+
+  /// The same with another padding than the folder's: for single files, which have no tokenizer, 49407 with CLIP-L and
+  /// 0 with OpenCLIP. Like a configured padding it is a special token in a text. Errors: an id that the vocabulary
+  /// lacks.
+  static Result<ClipTokenizer> open(const std::filesystem::path& folder, int64_t padding_id);
 
   /// All ids of the text, without start, end and padding. The special tokens, written in the text, are their ids.
   /// Bytes that are not UTF-8 count as U+FFFD.
@@ -45,6 +52,7 @@ class ClipTokenizer {
 
  private:
   explicit ClipTokenizer(BytePairs pairs) : pairs_(std::move(pairs)) {}
+  void add_special(const std::string& text, int64_t id);
   void encode_plain(std::string_view text, std::vector<int64_t>& ids) const;
 
   BytePairs pairs_;
