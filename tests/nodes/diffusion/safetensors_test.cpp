@@ -31,6 +31,9 @@ class SafetensorsTest : public testing::Test {
     EXPECT_TRUE(text.starts_with(path.string() + ": ")) << text;
     return text.substr(std::min(text.size(), path.string().size() + 2));
   }
+  void must_write(const std::string& name, const WeightMap& tensors) {
+    ASSERT_TRUE(write_safetensors(folder / name, tensors, {}));
+  }
   TemporaryFolder folder;
 };
 
@@ -115,6 +118,29 @@ TEST_F(SafetensorsTest, RefusesFilesThatAreNoSafetensors) {
             "not a safetensors file, or cut off: its header would have 18446744073709551615 bytes, the file has 16");
   EXPECT_EQ(error_of(file_of("{]", 0)), "not a safetensors file: its header is not a JSON object");
   EXPECT_EQ(error_of(file_of("[1]", 0)), "not a safetensors file: its header is not a JSON object");
+  EXPECT_EQ(error_of(file_of("{\"\xff\":1}", 0)), "not a safetensors file: its header is not a JSON object");
+  EXPECT_EQ(error_of(file_of(R"({"a":{"shape":[[[1]]]}})", 0)),
+            "not a safetensors file: its header is nested too deeply");
+}
+
+TEST_F(SafetensorsTest, SurvivesAHeaderOfAMillionBrackets) {
+  EXPECT_EQ(error_of(file_of("{\"a\":" + std::string(1'000'000, '['), 0)),
+            "not a safetensors file: its header is nested too deeply");
+}
+
+TEST_F(SafetensorsTest, IsRefusedCutOffAtEveryByte) {
+  must_write("w", {{"a", at::arange(4)}, {"b", at::ones({2, 2})}});
+  const std::string good = test::bytes_of(folder / "w");
+  for (std::size_t length = 0; length < good.size(); ++length)
+    EXPECT_NE(error_of(good.substr(0, length)), "") << "cut off at " << length;
+  EXPECT_EQ(error_of(good + "x"), "1 bytes follow the last tensor");
+}
+
+TEST_F(SafetensorsTest, NamesInMessagesAreShortAndWithoutControlCharacters) {
+  EXPECT_EQ(error_of(file_of(R"({"\u001b[31m\n":3})", 0)),
+            "tensor '?[31m?': expected an object with dtype, shape and data_offsets");
+  EXPECT_EQ(error_of(file_of("{\"" + std::string(199, 'a') + "\u00e4\u00e4\":3}", 0)),
+            "tensor '" + std::string(199, 'a') + "…': expected an object with dtype, shape and data_offsets");
 }
 
 TEST_F(SafetensorsTest, RefusesPicklesAndSaysHowToConvert) {
@@ -147,6 +173,12 @@ TEST_F(SafetensorsTest, RefusesHeadersThatDoNotDescribeTheData) {
             "tensor 'a': its shape [1] of F32 does not fill its data_offsets [8, 4]");
   EXPECT_EQ(one(R"({"dtype":"F64","shape":[4611686018427387904,2],"data_offsets":[0,0]})", 0),
             "tensor 'a': its shape [4611686018427387904, 2] of F64 does not fill its data_offsets [0, 0]");
+  EXPECT_EQ(one(R"({"dtype":"F64","shape":[0,4611686018427387904,2],"data_offsets":[0,0]})", 0),
+            "tensor 'a': its shape [0, 4611686018427387904, 2] of F64 does not fill its data_offsets [0, 0]");
+  std::string ones = "1";
+  for (int i = 1; i < 65; ++i) ones += ",1";
+  EXPECT_EQ(one("{\"dtype\":\"U8\",\"shape\":[" + ones + "],\"data_offsets\":[0,1]}", 1),
+            "tensor 'a': its shape has 65 dimensions, more than 64");
   EXPECT_EQ(one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})", 4),
             "tensor 'a' ends at byte 8 of the data, which has 4: the file is cut off or damaged");
   EXPECT_EQ(one(R"({"dtype":"F32","shape":[1],"data_offsets":[4,8]})", 8),
@@ -163,6 +195,9 @@ TEST_F(SafetensorsTest, RefusesOverlapsDuplicatesAndMetadataThatIsNoText) {
                              R"("a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
                              1)),
             "tensor 'a' is listed twice");
+  EXPECT_EQ(error_of(file_of(R"({"a":{"dtype":"U8","dtype":"F64","shape":[1],"data_offsets":[0,1]}})", 1)),
+            "key 'dtype' is listed twice");
+  EXPECT_EQ(error_of(file_of(R"({"__metadata__":["x"]})", 0)), "its __metadata__ is not an object of texts");
   EXPECT_EQ(error_of(file_of(R"({"__metadata__":{"rank":4}})", 0)), "metadata 'rank' is not a text");
 }
 
