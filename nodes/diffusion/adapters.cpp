@@ -22,6 +22,12 @@ Adapters::Adapters(LayerMap layers, std::vector<int64_t> row_tenant) : layers_(s
 
 Adapters Adapters::for_rows(std::vector<int64_t> row_tenant) const { return {layers_, std::move(row_tenant)}; }
 
+Adapters Adapters::rows_repeated(int64_t times) const {
+  Adapters more = *this;
+  if (rows_.defined()) more.rows_ = rows_.repeat_interleave(times);
+  return more;
+}
+
 Adapters Adapters::to(at::Device device) const {
   Adapters moved = *this;
   for (auto& [name, layer] : moved.layers_)

@@ -39,6 +39,9 @@ class Adapters {
   /// The same factors for another batch.
   Adapters for_rows(std::vector<int64_t> row_tenant) const;
 
+  /// The same factors for a batch with each row `times` times in turn, as the chunks of texts are.
+  Adapters rows_repeated(int64_t times) const;
+
   /// The same on another device.
   Adapters to(at::Device device) const;
 

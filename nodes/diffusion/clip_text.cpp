@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "diffusion/layers.h"
+#include "diffusion/precision.h"
 #include "diffusion/safetensors.h"
 #include "diffusion/transformer.h"
 
@@ -156,6 +157,7 @@ ClipTextModel::~ClipTextModel() = default;
 
 Result<std::shared_ptr<const ClipTextModel>> ClipTextModel::create(const TextConfig& config, WeightReader& weights,
                                                                    std::string_view layer_prefix) {
+  if (auto ok = check_precision("text encoder", weights.options()); !ok) return tl::unexpected(ok.error());
   const std::string root = weights.has("text_model.final_layer_norm.weight") ? "text_model." : "";
   auto impl = std::make_unique<Impl>();
   impl->config = config;

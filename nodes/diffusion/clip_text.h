@@ -40,7 +40,7 @@ class ClipTextModel {
   /// transformers' CLIPTextModel, or with config.with_projection CLIPTextModelWithProjection, from its config.json and
   /// weights, which may stand under `text_model.` or not. `layer_prefix` is what adapters call this encoder by. Weights
   /// that want gradients get them from forward(); they have to be on the options' device and of their dtype already.
-  /// Errors: missing or misshapen weights.
+  /// Errors: missing or misshapen weights; a precision that check_precision() refuses.
   static Result<std::shared_ptr<const ClipTextModel>> create(const TextConfig& config, WeightReader& weights,
                                                              std::string_view layer_prefix = kTextEncoderPrefix);
   ~ClipTextModel();

@@ -47,8 +47,8 @@ struct UNetConfig {
   int64_t layers_per_block = 2;
   int64_t cross_attention_dim = 768;
   bool linear_projection = false;
-  bool upcast_attention = false;            ///< attention in float32 where the weights are float16, as SD 2.1 asks for
-  std::optional<TextTimeConfig> text_time;  ///< SDXL alone has it
+  bool upcast_attention = false;  ///< attention in float32 where the weights are float16, as SD 2.1 asks for
+  std::optional<TextTimeConfig> text_time{};  ///< SDXL alone has it
   int64_t norm_groups = 32;
   double norm_eps = 1e-5;
   int64_t sample_size = 64;  ///< the latent size it was trained at

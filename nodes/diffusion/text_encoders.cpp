@@ -71,7 +71,7 @@ at::Tensor join_chunks(const at::Tensor& states, int64_t chunks, ChunkJoin join)
 }  // namespace
 
 std::string_view text_encoder_prefix(std::size_t encoder) {
-  static constexpr std::array<std::string_view, 2> prefixes = {kTextEncoderPrefix, "text_encoder_2."};
+  static constexpr std::array<std::string_view, 2> prefixes = {kTextEncoderPrefix, kTextEncoder2Prefix};
   return prefixes.at(encoder);
 }
 
@@ -151,12 +151,15 @@ Result<TextConditioning> TextEncoders::forward(const TextIds& ids, const TextRun
   const bool sdxl = architecture_ == Architecture::sdxl;
   const bool penultimate = sdxl || run.clip_skip == 2;
   const int64_t chunks = ids.per_encoder[0].size(1);
+  Adapters of_chunks;
+  const Adapters* adapters = run.adapters;
+  if (adapters != nullptr && chunks > 1) adapters = &(of_chunks = run.adapters->rows_repeated(chunks));
   std::vector<at::Tensor> contexts;
   TextConditioning told;
   for (std::size_t i = 0; i < size(); ++i) {
     const ClipTextModel& model = *encoders_[i].model;
     const bool pooled = sdxl && i == 1;
-    TextPass pass{.adapters = run.adapters};
+    TextPass pass{.adapters = adapters};
     if (!run.extra.empty()) pass.extra = run.extra[i];
     if (penultimate && !pooled) pass.depth = TextDepth::penultimate;
     auto states = model.forward(ids.per_encoder[i].flatten(0, 1), pass);

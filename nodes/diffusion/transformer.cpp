@@ -22,7 +22,10 @@ at::Tensor AdaptedLinear::operator()(const at::Tensor& x, const Adapters& adapte
 }
 
 at::Tensor CrossAttention::operator()(const at::Tensor& x, const at::Tensor& source, const Adapters& adapters) const {
-  return to_out(attention(to_q(x, adapters), to_k(source, adapters), to_v(source, adapters), heads), adapters);
+  const at::Tensor q = to_q(x, adapters), k = to_k(source, adapters), v = to_v(source, adapters);
+  if (!upcast) return to_out(attention(q, k, v, heads), adapters);
+  const at::Tensor exact = attention(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), heads);
+  return to_out(exact.to(q.scalar_type()), adapters);
 }
 
 at::Tensor TransformerLayer::operator()(at::Tensor x, const Conditioning& with) const {
@@ -78,7 +81,8 @@ class TransformerTaker {
             .to_k = linear(name + ".to_k", {source_channels, width}, Bias::no),
             .to_v = linear(name + ".to_v", {source_channels, width}, Bias::no),
             .to_out = linear(name + ".to_out.0", {width, width}, Bias::yes),
-            .heads = spec_.heads};
+            .heads = spec_.heads,
+            .upcast = spec_.upcast_attention};
   }
 
   LayerNorm norm(const std::string& name) { return take_layer_norm(weights_, name, spec_.channels, kLayerNormEps); }

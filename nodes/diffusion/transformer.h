@@ -26,6 +26,7 @@ struct Conditioning {
 struct CrossAttention {
   AdaptedLinear to_q, to_k, to_v, to_out;
   int64_t heads;
+  bool upcast;  ///< in float32, whatever the precision of the weights
   /// `source` is what is attended to: x itself or the context.
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& source, const Adapters& adapters) const;
 };
@@ -52,6 +53,7 @@ struct TransformerSpec {
   int64_t context_channels;
   int64_t norm_groups;
   bool linear_projection;
+  bool upcast_attention;
 };
 
 /// Takes the weights under `name` (`down_blocks.0.attentions.0`) and adds what a LoRA can adapt to `adaptable`.

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "diffusion/layers.h"
+#include "diffusion/precision.h"
 #include "diffusion/safetensors.h"
 #include "diffusion/unet_blocks.h"
 
@@ -97,7 +98,8 @@ BlockSpec UNet::Impl::spec_of(std::string name, const UNetLevel& level, bool att
                                      .layers = level.transformer_layers,
                                      .context_channels = config.cross_attention_dim,
                                      .norm_groups = config.norm_groups,
-                                     .linear_projection = config.linear_projection};
+                                     .linear_projection = config.linear_projection,
+                                     .upcast_attention = config.upcast_attention};
   return spec;
 }
 
@@ -144,9 +146,7 @@ UNet::UNet(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 UNet::~UNet() = default;
 
 Result<std::shared_ptr<const UNet>> UNet::create(const UNetConfig& config, WeightReader& weights) {
-  const at::ScalarType dtype = weights.options().dtype;
-  if (dtype != at::kFloat && dtype != at::kBFloat16 && dtype != at::kHalf)
-    return fail(fmt::format("UNet: computes in float32, bfloat16 or float16, not in {}", toString(dtype)));
+  if (auto ok = check_precision("UNet", weights.options()); !ok) return tl::unexpected(ok.error());
   auto impl = std::make_unique<const Impl>(config, weights);
   if (auto complete = weights.check(); !complete) return tl::unexpected(complete.error());
   return std::shared_ptr<const UNet>(new UNet(std::move(impl)));

@@ -31,7 +31,7 @@ class UNet {
  public:
   /// The model of a configuration and its weights. Weights that want gradients get them from forward(); they have to be
   /// on the options' device and of their dtype already. Errors: weights that are missing, or of another shape, by name;
-  /// another precision than float32, bfloat16 and float16.
+  /// a precision that check_precision() refuses.
   static Result<std::shared_ptr<const UNet>> create(const UNetConfig& config, WeightReader& weights);
   ~UNet();
   UNet(const UNet&) = delete;

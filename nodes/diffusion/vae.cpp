@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 
 #include "diffusion/layers.h"
+#include "diffusion/precision.h"
 #include "diffusion/safetensors.h"
+#include "diffusion/vae_tiling.h"
 
 namespace atelier::diffusion {
 namespace {
@@ -156,7 +158,45 @@ struct Vae::Impl {
   std::optional<Conv2d> quant;
   std::optional<Conv2d> post_quant;
   Decoder decoder;
+
+  Result<void> check(const VaePass& pass) const;
+  at::Tensor run_encoder(const at::Tensor& images) const;
+  at::Tensor run_decoder(const at::Tensor& latents) const;
 };
+
+namespace {
+
+constexpr int64_t kTileParts = 4;  // tiles overlap by a fourth, which has to be whole in latents
+
+/// `run` as the pass says: picture by picture, and in tiles where one does not fit a tile.
+at::Tensor run_pass(const at::Tensor& x, const VaePass& pass, Tiles tiles,
+                    const std::function<at::Tensor(const at::Tensor&)>& run) {
+  if (pass.slicing && x.size(0) > 1) {
+    std::vector<at::Tensor> parts;
+    for (const at::Tensor& one : x.split(1)) parts.push_back(run_pass(one, {.tile_px = pass.tile_px}, tiles, run));
+    return at::cat(parts);
+  }
+  if (pass.tile_px && (x.size(2) > tiles.in || x.size(3) > tiles.in)) return run_in_tiles(x, tiles, run);
+  return run(x);
+}
+
+}  // namespace
+
+Result<void> Vae::Impl::check(const VaePass& pass) const {
+  const int64_t whole = kTileParts * config.downscale();
+  if (!pass.tile_px || (*pass.tile_px > 0 && *pass.tile_px % whole == 0)) return {};
+  return fail(fmt::format("VAE tiles are {} px, expected a multiple of {}", *pass.tile_px, whole));
+}
+
+at::Tensor Vae::Impl::run_encoder(const at::Tensor& images) const {
+  const at::Tensor moments = encoder(images.to(options.dtype));
+  return (quant ? (*quant)(moments) : moments).to(at::kFloat);
+}
+
+at::Tensor Vae::Impl::run_decoder(const at::Tensor& latents) const {
+  const at::Tensor z = latents.to(options.dtype);
+  return decoder(post_quant ? (*post_quant)(z) : z).to(at::kFloat);
+}
 
 at::Tensor Posterior::std() const { return (logvar * 0.5).exp(); }
 
@@ -167,6 +207,8 @@ Result<std::shared_ptr<const Vae>> Vae::create(const VaeConfig& config, WeightRe
   const int64_t z = config.latent_channels;
   auto impl = std::make_unique<Impl>();
   impl->config = config;
+  if (config.force_upcast) weights.set_dtype(at::kFloat);
+  if (auto ok = check_precision("VAE", weights.options()); !ok) return tl::unexpected(ok.error());
   impl->options = weights.options();
   impl->encoder = take_encoder(weights, config);
   impl->decoder = take_decoder(weights, config);
@@ -176,7 +218,7 @@ Result<std::shared_ptr<const Vae>> Vae::create(const VaeConfig& config, WeightRe
   return std::shared_ptr<const Vae>(new Vae(std::move(impl)));
 }
 
-Result<Posterior> Vae::encode(const at::Tensor& images) const {
+Result<Posterior> Vae::encode(const at::Tensor& images, const VaePass& pass) const {
   const VaeConfig& config = impl_->config;
   const int64_t step = config.downscale();
   if (images.dim() != 4 || images.size(1) != config.in_channels || images.size(2) < step || images.size(3) < step ||
@@ -184,23 +226,26 @@ Result<Posterior> Vae::encode(const at::Tensor& images) const {
     return fail(fmt::format("images are {}, expected [N, {}, H, W] with H and W multiples of {}",
                             shape_text(images.sizes()), config.in_channels, step));
   }
+  if (auto ok = impl_->check(pass); !ok) return tl::unexpected(ok.error());
   const at::NoGradGuard no_grad;
-  at::Tensor moments = impl_->encoder(images.to(impl_->options.device, impl_->options.dtype));
-  if (impl_->quant) moments = (*impl_->quant)(moments);
+  const int64_t tile = pass.tile_px.value_or(0);
+  const at::Tensor moments = run_pass(images.to(impl_->options.device), pass, {.in = tile, .out = tile / step},
+                                      [this](const at::Tensor& x) { return impl_->run_encoder(x); });
   const auto parts = moments.chunk(2, 1);
   return Posterior{parts[0].contiguous(), parts[1].clamp(kMinLogvar, kMaxLogvar)};
 }
 
-Result<at::Tensor> Vae::decode(const at::Tensor& latents) const {
+Result<at::Tensor> Vae::decode(const at::Tensor& latents, const VaePass& pass) const {
   const VaeConfig& config = impl_->config;
   if (latents.dim() != 4 || latents.size(1) != config.latent_channels || latents.size(2) < 1 || latents.size(3) < 1) {
     return fail(
         fmt::format("latents are {}, expected [N, {}, h, w]", shape_text(latents.sizes()), config.latent_channels));
   }
+  if (auto ok = impl_->check(pass); !ok) return tl::unexpected(ok.error());
   const at::NoGradGuard no_grad;
-  at::Tensor z = latents.to(impl_->options.device, impl_->options.dtype);
-  if (impl_->post_quant) z = (*impl_->post_quant)(z);
-  return impl_->decoder(z);
+  const int64_t tile = pass.tile_px.value_or(0);
+  return run_pass(latents.to(impl_->options.device), pass, {.in = tile / config.downscale(), .out = tile},
+                  [this](const at::Tensor& x) { return impl_->run_decoder(x); });
 }
 
 const VaeConfig& Vae::config() const noexcept { return impl_->config; }

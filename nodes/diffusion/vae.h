@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,14 @@ struct Posterior {
   at::Tensor std() const;
 };
 
-/// Immutable; may be used from many threads.
+/// How a pass bounds its memory. The default takes all at once.
+struct VaePass {
+  bool slicing = false;              ///< one picture of the batch at a time; the values stay the same
+  std::optional<int64_t> tile_px{};  ///< larger pictures in overlapping tiles of this side, blended: values differ
+};
+
+/// Immutable; may be used from many threads. Computes in float32 where the configuration says that half precision
+/// overflows (force_upcast), else in the precision of the options.
 class Vae {
  public:
   /// The model of a config.json and its weights, whose attention may be named to_q … or, as in older files, query …
@@ -32,13 +40,13 @@ class Vae {
   Vae& operator=(const Vae&) = delete;
 
   /// @param images  [N, in_channels, H, W] in [-1, 1], H and W multiples of 8 (config().downscale()).
-  /// The result is in the model's dtype and on its device; nothing is recorded for gradients. The UNet sees samples or
-  /// means times config().scaling_factor. Errors: another shape.
-  Result<Posterior> encode(const at::Tensor& images) const;
+  /// The result is float32 on the model's device; nothing is recorded for gradients. The UNet sees samples or means
+  /// times config().scaling_factor. Errors: another shape; a tile that is no multiple of 4 * config().downscale() px.
+  Result<Posterior> encode(const at::Tensor& images, const VaePass& pass = {}) const;
 
   /// @param latents  [N, latent_channels, h, w], not scaled: what the UNet made, divided by config().scaling_factor.
-  /// Gives [N, out_channels, 8 h, 8 w], about [-1, 1]. Errors: another shape.
-  Result<at::Tensor> decode(const at::Tensor& latents) const;
+  /// Gives [N, out_channels, 8 h, 8 w] float32, about [-1, 1]. Errors: another shape; a tile as in encode().
+  Result<at::Tensor> decode(const at::Tensor& latents, const VaePass& pass = {}) const;
 
   const VaeConfig& config() const noexcept;
 

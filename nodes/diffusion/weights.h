@@ -60,6 +60,9 @@ class WeightReader {
 
   const ModelOptions& options() const { return options_; }
 
+  /// What take() gives from here on: for a part that computes in another precision than the rest.
+  void set_dtype(at::ScalarType dtype) { options_.dtype = dtype; }
+
  private:
   at::Tensor placeholder(at::IntArrayRef shape) const;
 

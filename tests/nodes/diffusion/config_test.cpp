@@ -54,8 +54,11 @@ TEST(UNetConfig, TakesHeadsForEachBlockAsSd2HasThem) {
 }
 
 TEST(UNetConfig, RefusesWhatItDoesNotDoByTheNameOfTheKey) {
-  EXPECT_EQ(unet_error({{"addition_embed_type", "text_time"}}),
-            "config.json: 'addition_embed_type' is \"text_time\", which is not supported");
+  EXPECT_EQ(unet_error({{"addition_embed_type", "text"}}),
+            "config.json: 'addition_embed_type' is \"text\", which is not supported; supported: \"text_time\"");
+  EXPECT_EQ(unet_error({{"dropout", 0.1}}), "config.json: 'dropout' is not 0, which is not supported");
+  EXPECT_EQ(unet_error({{"time_cond_proj_dim", 256}}),
+            "config.json: 'time_cond_proj_dim' is 256, which is not supported");
   EXPECT_EQ(unet_error({{"_class_name", "Transformer2DModel"}}),
             "config.json: '_class_name' is \"Transformer2DModel\", which is not supported; supported: "
             "\"UNet2DConditionModel\"");

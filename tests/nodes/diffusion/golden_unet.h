@@ -13,7 +13,9 @@
 
 #include "diffusion/config.h"
 #include "diffusion/safetensors.h"
+#include "diffusion/text_encoders.h"
 #include "diffusion/unet.h"
+#include "diffusion/vae.h"
 #include "diffusion/weights.h"
 
 namespace atelier::diffusion {
@@ -46,15 +48,64 @@ struct GoldenFolder {
     return must(must(Safetensors::open(path / "model" / part / "diffusion_pytorch_model.safetensors")).tensors());
   }
 
-  std::shared_ptr<const UNet> unet() const {
+  std::shared_ptr<const UNet> unet(ModelOptions options = {}) const {
     const auto config = must(parse_unet_config(read_json(path / "model/unet/config.json"), "config.json"));
-    WeightReader reader(weights("unet"), "unet");
+    WeightReader reader(weights("unet"), "unet", options);
     return must(UNet::create(config, reader));
+  }
+
+  std::shared_ptr<const Vae> vae(ModelOptions options = {}) const {
+    const auto config = must(parse_vae_config(read_json(path / "model/vae/config.json"), "config.json"));
+    WeightReader reader(weights("vae"), "vae", options);
+    return must(Vae::create(config, reader));
+  }
+
+  bool sdxl() const { return values.contains("text1.ids"); }
+
+  Architecture architecture() const {
+    if (sdxl()) return Architecture::sdxl;
+    return facts.value("variant", "sd1") == "sd2" ? Architecture::sd2 : Architecture::sd1;
+  }
+
+  /// What unet.out and the LoRAs' outputs were computed from.
+  UNetInput input() const {
+    UNetInput in{values.at("unet.sample"), values.at("unet.t"), values.at("unet.context")};
+    if (!sdxl()) return in;
+    in.pooled = values.at("text1.embeds");
+    in.time_ids =
+        at::tensor({96., 160., 3., 5., 112., 144., 128., 64., 0., 7., 80., 96., 200., 120., 9., 0., 64., 128.},
+                   at::kFloat)
+            .view({3, 6});  // TIME_IDS in the scripts
+    return in;
+  }
+
+  WeightMap text_weights(std::size_t encoder) const {
+    return must(must(Safetensors::open(text_folder("text_encoder", encoder) / "model.safetensors")).tensors());
+  }
+
+  std::shared_ptr<const ClipTextModel> text_model(std::size_t encoder, ModelOptions options = {}) const {
+    const auto config =
+        must(parse_text_config(read_json(text_folder("text_encoder", encoder) / "config.json"), "config.json"));
+    WeightReader reader(text_weights(encoder), "text_encoder", options);
+    return must(ClipTextModel::create(config, reader, text_encoder_prefix(encoder)));
+  }
+
+  TextEncoders text_encoders() const {
+    std::vector<TextEncoder> encoders;
+    for (std::size_t i = 0; i < (sdxl() ? 2 : 1); ++i) {
+      auto tokenizer = must(ClipTokenizer::open(text_folder("tokenizer", i)));
+      encoders.push_back({std::make_shared<const ClipTokenizer>(std::move(tokenizer)), text_model(i)});
+    }
+    return must(TextEncoders::create(architecture(), std::move(encoders)));
   }
 
   SchedulerConfig scheduler() const {
     return must(
         parse_scheduler_config(read_json(path / "model/scheduler/scheduler_config.json"), "scheduler_config.json"));
+  }
+
+  std::filesystem::path text_folder(const std::string& part, std::size_t encoder) const {
+    return path / "model" / (encoder == 0 ? part : part + "_2");
   }
 
   std::filesystem::path path;
@@ -88,6 +139,11 @@ inline std::string golden_name(const ::testing::TestParamInfo<std::string>& info
 #define ATELIER_GOLDEN_SUITE(suite)                                                 \
   INSTANTIATE_TEST_SUITE_P(Own, suite, ::testing::Values("sd1_tiny"), golden_name); \
   INSTANTIATE_TEST_SUITE_P(Peers, suite, ::testing::Values("peers/sd1", "peers/sd2"), golden_name)
+
+/// The same for suites that take every architecture.
+#define ATELIER_ARCHITECTURES_SUITE(suite)                                                                   \
+  INSTANTIATE_TEST_SUITE_P(Own, suite, ::testing::Values("sd1_tiny", "sd2_tiny", "sdxl_tiny"), golden_name); \
+  INSTANTIATE_TEST_SUITE_P(Peers, suite, ::testing::Values("peers/sd1", "peers/sd2", "peers/sdxl"), golden_name)
 
 inline double greatest_difference(const at::Tensor& a, const at::Tensor& b) {
   EXPECT_EQ(shape_text(a.sizes()), shape_text(b.sizes()));
