@@ -4,6 +4,7 @@
 #include "lora/fuse_node.h"
 #include "lora/lora_type.h"
 #include "model/model_type.h"
+#include "sampling/class_pictures_node.h"
 #include "sampling/sample_node.h"
 #include "training/dataset_node.h"
 #include "training/encode_node.h"
@@ -75,6 +76,7 @@ NodeRegistry make_registry(const Resources& resources) {
   registry.add(make_diff_node());
   registry.add(make_fuse_node());
   registry.add(make_sample_node());
+  registry.add(make_class_pictures_node());
   return registry;
 }
 

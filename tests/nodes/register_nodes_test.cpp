@@ -33,8 +33,8 @@ TEST_F(Registry, HasAllPortTypes) {
 }
 
 TEST_F(Registry, HasTheNodesOfThePortraitMethod) {
-  EXPECT_THAT(registry.names(), ElementsAre("align", "caption", "dataset", "diff", "encode", "fuse", "load", "resize",
-                                            "sample", "segment", "split_captions", "train"));
+  EXPECT_THAT(registry.names(), ElementsAre("align", "caption", "class_pictures", "dataset", "diff", "encode", "fuse",
+                                            "load", "resize", "sample", "segment", "split_captions", "train"));
 }
 
 TEST_F(Registry, MakesThePipelineThatShipsValid) {
