@@ -1,6 +1,7 @@
 #include "nodes/register_nodes.h"
 
 #include "lora/diff_node.h"
+#include "lora/embedding_type.h"
 #include "lora/fuse_node.h"
 #include "lora/lora_type.h"
 #include "model/model_type.h"
@@ -38,6 +39,7 @@ void add_types(NodeRegistry& registry, const Resources& resources) {
   registry.add_type(make_latents_type());
   registry.add_type(make_dataset_type());
   registry.add_type(make_lora_type(files, resources.date));
+  registry.add_type(make_embedding_type(files, resources.date));
   registry.add_type(make_model_type());
   registry.add_type(make_pictures_type(files));
   registry.add_type(make_metrics_type(files));

@@ -13,14 +13,13 @@ constexpr const char* kBaseModel = "base_model";
 constexpr const char* kPrediction = "prediction_type";
 constexpr const char* kVelocity = "v";
 
-// The kind of base that a LoRA's facts tell: kohya's name of it, and where that leaves it open the prediction type.
+}  // namespace
+
 std::optional<diffusion::LoraBase> base_of_facts(const nlohmann::json& facts) {
   auto base = diffusion::base_of_version(facts.value(kBaseModel, ""));
   if (base && facts.value(kPrediction, "") == kVelocity) base->prediction = diffusion::PredictionType::v_prediction;
   return base;
 }
-
-}  // namespace
 
 nlohmann::json facts_of(const diffusion::LoraBase& base) {
   nlohmann::json facts = {{kBaseModel, diffusion::kohya_version(base)}};

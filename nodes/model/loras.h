@@ -1,5 +1,6 @@
 // model: LoRAs between artifacts and the diffusion library.
 #pragma once
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -22,6 +23,8 @@ LoraSet as_lora_set(const diffusion::Lora& lora);
 // The kind of base a LoRA is for, as facts of a LoraSet: `base_model`, and `prediction_type` where that name leaves it
 // open.
 nlohmann::json facts_of(const diffusion::LoraBase& base);
+// Nothing where the facts do not tell.
+std::optional<diffusion::LoraBase> base_of_facts(const nlohmann::json& facts);
 
 // sum_i weight_i * lora_i, by stacking ranks. Errors name the layer whose shapes differ.
 Expected<diffusion::Lora> sum_of(std::span<const FusedLora> loras);

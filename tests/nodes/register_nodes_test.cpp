@@ -7,6 +7,7 @@
 #include <set>
 
 #include "pipeline/load.h"
+#include "support/temporary_folder.h"
 
 namespace atelier {
 namespace {
@@ -28,8 +29,8 @@ class Registry : public testing::Test {
 };
 
 TEST_F(Registry, HasAllPortTypes) {
-  EXPECT_THAT(registry.type_names(), ElementsAre("captions", "dataset", "file", "images", "latents", "lora", "masks",
-                                                 "metrics", "model", "photos", "pictures"));
+  EXPECT_THAT(registry.type_names(), ElementsAre("captions", "dataset", "embedding", "file", "images", "latents",
+                                                 "lora", "masks", "metrics", "model", "photos", "pictures"));
 }
 
 TEST_F(Registry, HasTheNodesOfThePortraitMethod) {
@@ -61,6 +62,34 @@ TEST_F(Registry, ThePipelineThatShipsLeavesOutPhotosWithoutAFace) {
                                       Pair("target_set.aligned", "drop")));
 }
 
+// The module's steps are the batch's where the base is, whoever's training uses them.
+TEST_F(Registry, MakesClassPicturesOnceForAWholeBatch) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "class.yaml";
+  ASSERT_TRUE(write_file(
+      *files, path,
+      std::string_view("atelier: 1\n"
+                       "name: class\n"
+                       "inputs:\n"
+                       "  base: {type: model, scope: batch}\n"
+                       "  own:  {type: lora}\n"
+                       "steps:\n"
+                       "  prior: {use: " ATELIER_SOURCE_DIR "/pipelines/modules/prior.yaml, in: {base: base}}\n"
+                       "  lora:  {use: train, in: {base: base, datasets: [prior]}}\n"
+                       "  less:  {use: diff, in: {minuend: own, subtrahend: lora}}\n"
+                       "outputs:\n"
+                       "  less: {from: less, path: \"${customer}.safetensors\"}\n")));
+  const auto pipeline = load_pipeline(*files, path, registry);
+  std::string mistakes;
+  if (!pipeline)
+    for (const auto& mistake : pipeline.error()) mistakes += mistake.text() + "\n";
+  ASSERT_EQ(mistakes, "");
+  std::set<std::string> of_the_batch;
+  for (const auto& step : pipeline->steps)
+    if (step.scope == Scope::batch) of_the_batch.insert(step.name);
+  EXPECT_THAT(of_the_batch, ElementsAre("lora", "prior.latents", "prior.pictures", "prior.set"));
+}
+
 TEST_F(Registry, SaysOneSentenceOfEveryNodePortAndParam) {
   for (const auto* spec : specs()) {
     EXPECT_THAT(spec->summary, EndsWith(".")) << spec->name;
@@ -79,7 +108,8 @@ TEST_F(Registry, HasDefaultsThatTheirParamsAccept) {
 }
 
 TEST_F(Registry, PutsWhatNeedsAModelOnDevices) {
-  for (const char* name : {"encode", "train", "sample"}) EXPECT_EQ(registry.find(name)->spec().place, Place::device);
+  for (const char* name : {"class_pictures", "encode", "train", "sample"})
+    EXPECT_EQ(registry.find(name)->spec().place, Place::device);
   for (const char* name : {"dataset", "diff", "fuse"}) EXPECT_EQ(registry.find(name)->spec().place, Place::cpu);
 }
 
