@@ -46,8 +46,8 @@ Made make(const Inputs& inputs, const std::map<std::string, Value>& params, Fake
   }
   made.images = ImageSet::from(outputs->at("images"))->items;
   for (const auto& image : made.images) made.names.push_back(image.name);
-  for (const auto& caption : CaptionSet::from(outputs->at("captions"))->items)
-    made.captions.push_back(caption.name + ": " + caption.text);
+  const auto captions = CaptionSet::from(outputs->at("captions"));
+  for (const auto& caption : captions->items) made.captions.push_back(caption.name + ": " + caption.text);
   return made;
 }
 
