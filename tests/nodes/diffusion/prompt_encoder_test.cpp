@@ -3,8 +3,10 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include "diffusion/embedding_format.h"
 #include "goldens.h"
 #include "random_text_encoders.h"
+#include "temporary_folder.h"
 
 namespace atelier::diffusion {
 namespace {
@@ -178,22 +180,27 @@ TEST(PromptEncoder, RefusesEmbeddingsOfOtherBases) {
   EXPECT_EQ(big.encode({}).error().message, "no prompts were given to encode");
 }
 
+/// The text encoders of a diffusers folder.
+TextEncoders encoders_of(const std::filesystem::path& base, Architecture architecture) {
+  std::vector<TextEncoder> parts;
+  for (const std::string suffix : {"", "_2"}) {
+    const auto folder = base / ("text_encoder" + suffix);
+    if (!std::filesystem::exists(folder)) continue;
+    WeightReader weights(test::read_all(folder / "model.safetensors"), folder.string());
+    const auto config = must(parse_text_config(read_json(folder / "config.json"), "config.json"));
+    const auto tokenizer = must(ClipTokenizer::open(base / ("tokenizer" + suffix)));
+    parts.push_back({std::make_shared<const ClipTokenizer>(tokenizer), must(ClipTextModel::create(config, weights))});
+  }
+  return must(TextEncoders::create(architecture, parts));
+}
+
 // What diffusers tells the UNet of the goldens' prompts, which are literal there.
 TEST(PeersPromptEncoder, TellsLiteralPromptsAsDiffusersDoes) {
   ATELIER_REQUIRE_PEERS(peers);
   for (const auto& [name, architecture] :
        {std::pair{"sd1", Architecture::sd1}, {"sd2", Architecture::sd2}, {"sdxl", Architecture::sdxl}}) {
     const GoldenFolder golden(peers / name);
-    std::vector<TextEncoder> parts;
-    for (const std::string suffix : {"", "_2"}) {
-      const auto folder = golden.path / "model" / ("text_encoder" + suffix);
-      if (!std::filesystem::exists(folder)) continue;
-      WeightReader weights(test::read_all(folder / "model.safetensors"), folder.string());
-      const auto config = must(parse_text_config(read_json(folder / "config.json"), "config.json"));
-      const auto tokenizer = must(ClipTokenizer::open(golden.path / "model" / ("tokenizer" + suffix)));
-      parts.push_back({std::make_shared<const ClipTokenizer>(tokenizer), must(ClipTextModel::create(config, weights))});
-    }
-    const auto encoder = must(PromptEncoder::create(must(TextEncoders::create(architecture, parts))));
+    const auto encoder = must(PromptEncoder::create(encoders_of(golden.path / "model", architecture)));
     std::vector<ParsedPrompt> prompts;
     for (const auto& prompt : golden.facts["prompts"]) prompts.push_back(literal_prompt(prompt.get<std::string>()));
     const auto got = must(encoder.encode(prompts));
@@ -202,6 +209,22 @@ TEST(PeersPromptEncoder, TellsLiteralPromptsAsDiffusersDoes) {
       EXPECT_TRUE(near(got.pooled, golden["text1.embeds"], 1e-5));
     }
   }
+}
+
+TEST(PythonPromptEncoder, PutsAnEmbeddingWhereDiffusersPutsIt) {
+  ATELIER_REQUIRE_VENV();
+  const auto base = std::filesystem::path(ATELIER_SOURCE_DIR) / "tests/golden/sd1_tiny/model";
+  const auto encoders = encoders_of(base, Architecture::sd1);
+  at::manual_seed(1);
+  const Embedding embedding{"<my-style>", {at::randn({3, encoders[0].model->config().hidden_size})}};
+  const test::TemporaryFolder folder;
+  const auto file = to_kohya(embedding, {});
+  must(write_safetensors(folder / "my.safetensors", file.tensors, file.metadata));
+  ASSERT_TRUE(test::run_python("embedding_in_diffusers.py",
+                               {base, folder / "my.safetensors", embedding.name, folder / "out.safetensors"}));
+  const auto out = test::read_all(folder / "out.safetensors");
+  const auto encoder = must(PromptEncoder::create(encoders, {embedding}));
+  EXPECT_TRUE(near(told(encoder, "a photo of <my-style>").context, out.at("last0"), 1e-5));
 }
 
 }  // namespace
