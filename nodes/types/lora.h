@@ -17,8 +17,8 @@ struct LoraFactors {
 };
 
 struct LoraSet {
-  std::map<std::string, LoraFactors> layers;        // by diffusers module path
-  std::optional<Digest> base;                       // of the model it was trained on, where that is known
+  std::map<std::string, LoraFactors> layers;  // by module path; text encoders behind text_encoder. or text_encoder_2.
+  std::optional<Digest> base;                 // of the model it was trained on, where that is known
   nlohmann::json facts = nlohmann::json::object();  // about it, for people: steps, relative error …
 
   Artifact to_artifact() const;
@@ -26,5 +26,6 @@ struct LoraSet {
   static Expected<LoraSet> from(const Artifact& artifact);
 };
 
-// A LoRA that lies in a file (a pipeline's input) is an artifact with one FileRef instead; see lora/lora_file.h.
+// A LoRA that lies in a file (a pipeline's input) is an artifact with one FileRef instead; see lora_of() in
+// model/loras.h.
 }  // namespace atelier

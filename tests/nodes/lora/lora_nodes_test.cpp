@@ -57,6 +57,14 @@ TEST(Diff, IsExactForUnequalRanksAndAlphas) {
   EXPECT_EQ(result.base, one.base);
 }
 
+TEST(Diff, IsForTheKindOfBaseThatItsLorasWereMadeFor) {
+  FakeContext context;
+  auto one = lora_named("one", 4, 4), two = lora_named("two", 4, 4);
+  two.facts = facts_of({diffusion::Architecture::sdxl, diffusion::PredictionType::epsilon});
+  EXPECT_EQ(lora_out(diff(one, two, context)).facts, (nlohmann::json{{"base_model", "sdxl_base_v1-0"}}));
+  EXPECT_EQ(lora_out(diff(one, one, context)).facts, nlohmann::json::object());
+}
+
 TEST(Diff, KeepsTheRankWhereBothStartedFromTheSameA) {
   FakeContext context;
   auto one = lora_named("one", 4, 4), two = lora_named("two", 4, 4);

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "diffusion/safetensors.h"
 #include "model/loras.h"
 #include "support/temporary_folder.h"
@@ -57,6 +59,39 @@ TEST_F(LoraFileTest, IsReadBackAsAnInput) {
   ASSERT_TRUE(lora) << lora.error().message;
   const auto read = as_diffusion(*lora), written = as_diffusion(some_lora());
   EXPECT_TRUE(at::allclose(read.layers.at(kQuery).delta(), written.layers.at(kQuery).delta()));
+}
+
+TEST_F(LoraFileTest, OfAnSdxlBaseIsNumberedInBlocksAndKeepsItsKindWhenItIsReadAgain) {
+  auto lora = some_lora();
+  lora.layers["text_encoder_2.text_model.encoder.layers.0.mlp.fc1"] = {normal_tensor({4, 32}, "A"),
+                                                                       normal_tensor({32, 4}, "B"), 2};
+  const diffusion::LoraBase kind{diffusion::Architecture::sdxl, diffusion::PredictionType::v_prediction};
+  lora.facts = facts_of(kind);
+  EXPECT_EQ(lora.facts, (nlohmann::json{{"base_model", "sdxl_base_v1-0"}, {"prediction_type", "v"}}));
+  const auto path = folder.path() / "xl.safetensors";
+  ASSERT_TRUE(type->write(lora.to_artifact(), path, "xl.safetensors"));
+  const auto file = diffusion::Safetensors::open(path);
+  ASSERT_TRUE(file) << file.error().message;
+  EXPECT_TRUE(file->entries().contains("lora_unet_middle_block_1_transformer_blocks_0_attn1_to_q.lora_down.weight"));
+  EXPECT_TRUE(file->entries().contains("lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_down.weight"));
+  const auto input = type->open_input(path, digest_of_file);
+  ASSERT_TRUE(input) << input.error().message;
+  const auto read = lora_of(*input);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->facts, lora.facts);
+  EXPECT_EQ(as_diffusion(*read).base, kind);
+}
+
+TEST_F(LoraFileTest, ThatHoldsANaNIsRefusedWithTheTensorsName) {
+  const auto path = folder.path() / "diverged.safetensors";
+  ASSERT_TRUE(diffusion::write_safetensors(path,
+                                           {{"lora_unet_conv_in.lora_down.weight", at::ones({2, 4})},
+                                            {"lora_unet_conv_in.lora_up.weight", at::full({4, 2}, NAN)}},
+                                           {}));
+  EXPECT_EQ(lora_of(*type->open_input(path, digest_of_file)).error().message,
+            path.string() +
+                ": tensor 'lora_unet_conv_in.lora_up.weight' holds a NaN: the file is damaged, or its "
+                "training diverged");
 }
 
 TEST_F(LoraFileTest, ThatIsAPickleIsRefused) {
