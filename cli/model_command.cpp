@@ -2,6 +2,7 @@
 #include <unistd.h>
 #include <limits>
 
+#include "cli/model_commands.h"
 #include "cli/option_checks.h"
 #include "cli/program.h"
 #include "diffusion/model_init.h"
@@ -62,6 +63,8 @@ void add_model_command(CLI::App& app, Program& program) {
     fmt::print("{}: a base of architecture {}, width {}, with random weights of seed {}\n", folder->string(),
                options->arch, options->width, options->seed);
   });
+  add_model_info_command(*model, program);
+  add_model_convert_command(*model, program);
 }
 
 }  // namespace atelier::cli

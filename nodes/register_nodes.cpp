@@ -4,6 +4,7 @@
 #include "lora/embedding_type.h"
 #include "lora/fuse_node.h"
 #include "lora/lora_type.h"
+#include "model/checkpoint_node.h"
 #include "model/model_type.h"
 #include "sampling/class_pictures_node.h"
 #include "sampling/sample_node.h"
@@ -40,7 +41,8 @@ void add_types(NodeRegistry& registry, const Resources& resources) {
   registry.add_type(make_dataset_type());
   registry.add_type(make_lora_type(files, resources.date));
   registry.add_type(make_embedding_type(files, resources.date));
-  registry.add_type(make_model_type());
+  registry.add_type(make_model_type(resources.models / "clip-tokenizer"));
+  registry.add_type(make_model_config_type());
   registry.add_type(make_pictures_type(files));
   registry.add_type(make_metrics_type(files));
   registry.add_type(make_file_type(files));
@@ -72,6 +74,7 @@ NodeRegistry make_registry(const Resources& resources) {
   NodeRegistry registry;
   add_types(registry, resources);
   add_vision_nodes(registry, resources);
+  registry.add(make_checkpoint_node());
   registry.add(make_encode_node());
   registry.add(make_dataset_node());
   registry.add(make_train_node());

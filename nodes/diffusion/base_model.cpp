@@ -1,42 +1,31 @@
 #include "diffusion/base_model.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "diffusion/json_reader.h"
-#include "diffusion/safetensors.h"
+#include "diffusion/original_detect.h"
 
 namespace atelier::diffusion {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// The first of the usual names of a part's weights. A half-precision variant serves where it is all there is.
-Result<fs::path> find_weights(const fs::path& root, const fs::path& part, const std::string& stem,
-                              const std::string& pickle_stem) {
-  for (const char* suffix : {".safetensors", ".fp16.safetensors"}) {
-    if (fs::is_regular_file(root / part / (stem + suffix))) return part / (stem + suffix);
-  }
-  const fs::path wanted = root / part / (stem + ".safetensors");
-  if (fs::exists(root / part / (stem + ".safetensors.index.json"))) {
-    return fail(fmt::format("{}: weights in several files are not supported; save the model again as one file each",
-                            (root / part / (stem + ".safetensors.index.json")).string()));
-  }
-  for (const std::string& pickle : {stem + ".bin", pickle_stem + ".bin"}) {
-    if (!fs::exists(root / part / pickle)) continue;
-    if (auto refused = refuse_pickle(root / part / pickle); !refused) return tl::unexpected(refused.error());
-  }
-  return fail(fmt::format("{}: is missing", wanted.string()));
-}
-
-Result<void> check_pipeline(const fs::path& index_file) {
+/// Whether the folder is SDXL's; the two others share a pipeline. Errors: another pipeline, the refiner.
+Result<bool> read_index(const fs::path& index_file) {
   auto index = read_json_object(index_file);
   if (!index) return tl::unexpected(index.error());
   JsonReader reader(*index, index_file.string());
-  reader.only("_class_name", {"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline"});
-  return reader.check();
+  const std::string name = reader.text("_class_name", "StableDiffusionPipeline");
+  reader.only("_class_name", {"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionXLPipeline",
+                              "StableDiffusionXLImg2ImgPipeline"});
+  if (reader.flag("requires_aesthetics_score", false)) reader.mistake("is the SDXL refiner, which is not supported");
+  if (auto ok = reader.check(); !ok) return tl::unexpected(ok.error());
+  return name.starts_with("StableDiffusionXL");
 }
 
 template <class Config>
@@ -50,147 +39,239 @@ Result<void> read_config(const fs::path& file, Result<Config> (*parse)(const nlo
   return {};
 }
 
-Result<WeightMap> read_tensors(const fs::path& path) {
-  auto file = Safetensors::open(path);
-  if (!file) return tl::unexpected(file.error());
-  return file->tensors();
+/// What the original layout says of the noise schedule is nothing: all published models have this one.
+SchedulerConfig original_scheduler(const Prediction& prediction) {
+  SchedulerConfig scheduler;
+  scheduler.prediction_type = prediction.type;
+  return scheduler;
 }
 
-/// A weight that nothing asked for means that the file holds another model than the configuration says.
-Result<void> check_none_left(const WeightReader& weights, const fs::path& path) {
-  const auto left = weights.unknown();
-  if (left.empty()) return {};
-  return fail(fmt::format("{}: {} {} no place in the model that config.json describes, the first is {}", path.string(),
-                          left.size(), left.size() == 1 ? "weight has" : "weights have", left.front()));
+std::string prediction_name(PredictionType type) {
+  return type == PredictionType::epsilon ? "epsilon" : "v_prediction";
 }
 
-template <class Model, class Config>
-Result<std::shared_ptr<const Model>> load_part(const fs::path& path, const Config& config, ModelOptions options) {
-  auto tensors = read_tensors(path);
-  if (!tensors) return tl::unexpected(tensors.error());
-  WeightReader weights(std::move(*tensors), path.string(), options);
-  auto model = Model::create(config, weights);
-  if (!model) return tl::unexpected(model.error());
-  if (auto ok = check_none_left(weights, path); !ok) return tl::unexpected(ok.error());
-  return model;
+std::optional<int64_t> read_global_step(const Safetensors& file) {
+  const auto step = file.tensor("global_step");
+  if (!step || step->numel() != 1) return std::nullopt;
+  return step->to(at::kLong).item<int64_t>();
 }
 
 }  // namespace
 
-Result<BaseModel> BaseModel::open(const fs::path& folder) {
+std::string_view architecture_name(Architecture architecture) {
+  switch (architecture) {
+    case Architecture::sd1:
+      return "Stable Diffusion 1.x";
+    case Architecture::sd2:
+      return "Stable Diffusion 2.x";
+    case Architecture::sdxl:
+      break;
+  }
+  return "SDXL";
+}
+
+Result<BaseModel> BaseModel::open(const fs::path& path, const OpenOptions& options) {
   std::error_code ignored;
-  if (fs::is_regular_file(folder, ignored)) {
-    return fail(
-        fmt::format("{}: is one file; a base model has to be a diffusers folder (diffusers' script "
-                    "convert_original_stable_diffusion_to_diffusers.py makes one of it)",
-                    folder.string()));
-  }
-  if (!fs::is_directory(folder, ignored)) return fail(fmt::format("{}: no such folder", folder.string()));
-  const fs::path index = folder / "model_index.json";
-  if (!fs::exists(index, ignored)) {
-    return fail(fmt::format("{}: is not a diffusers folder: it has no model_index.json", folder.string()));
-  }
-  if (auto ok = check_pipeline(index); !ok) return tl::unexpected(ok.error());
   BaseModel model;
-  model.path_ = folder;
-  if (auto ok = model.read_configs(); !ok) return tl::unexpected(ok.error());
-  if (auto ok = model.find_files(); !ok) return tl::unexpected(ok.error());
+  model.path_ = path;
+  model.options_ = options;
+  if (!fs::exists(path, ignored)) return fail(fmt::format("{}: no such folder or file", path.string()));
+  auto opened = fs::is_directory(path, ignored) ? model.open_folder() : model.open_file();
+  if (!opened) return tl::unexpected(opened.error());
   return model;
 }
 
-Result<void> BaseModel::read_configs() {
-  const std::string name = path_.string();
-  auto ok = read_config(path_ / "unet/config.json", parse_unet_config, unet_);
-  if (ok) ok = read_config(path_ / "vae/config.json", parse_vae_config, vae_);
-  if (ok) ok = read_config(path_ / "text_encoder/config.json", parse_text_config, text_);
-  if (ok) ok = read_config(path_ / "scheduler/scheduler_config.json", parse_scheduler_config, scheduler_);
+Result<void> BaseModel::open_folder() {
+  std::error_code ignored;
+  layout_ = ModelLayout::diffusers_folder;
+  if (!fs::exists(path_ / "model_index.json", ignored)) {
+    return fail(fmt::format("{}: is not a diffusers folder: it has no model_index.json", path_.string()));
+  }
+  if (auto ok = read_configs(config_folder()); !ok) return ok;
+  std::vector<std::pair<ModelPart, WeightFiles>> files;
+  for (const ModelPart part : parts()) {
+    auto opened = open_weights(path_ / folder_name(part));
+    if (!opened) return tl::unexpected(opened.error());
+    files.emplace_back(part, std::move(*opened));
+  }
+  if (auto ok = account_for(files); !ok) return ok;
+  auto configs = config_files(path_);
+  if (!configs) return tl::unexpected(configs.error());
+  files_ = std::move(*configs);
+  list_files();
+  return {};
+}
+
+Result<void> BaseModel::open_file() {
+  layout_ = ModelLayout::original_file;
+  if (auto ok = refuse_pickle(path_); !ok) return ok;
+  auto file = Safetensors::open(path_);
+  if (!file) return tl::unexpected(file.error());
+  const auto named = [&](const Error& error) { return fail(fmt::format("{}: {}", path_.string(), error.message)); };
+  const auto architecture = detect_architecture(file->entries());
+  if (!architecture) return named(architecture.error());
+  if (options_.config.empty()) {
+    auto detected = detect_model(file->entries());
+    if (!detected) return named(detected.error());
+    architecture_ = detected->architecture;
+    unet_ = std::move(detected->unet);
+    vae_ = std::move(detected->vae);
+    text_ = std::move(detected->text);
+    decide_scheduler(*file);
+    if (auto ok = check_fit(); !ok) return ok;
+  } else {
+    if (auto ok = read_configs(options_.config); !ok) return ok;
+    if (architecture_ != *architecture) {
+      return fail(fmt::format("{}: is {}, the configurations in {} are of {}", path_.string(),
+                              architecture_name(*architecture), options_.config.string(),
+                              architecture_name(architecture_)));
+    }
+  }
+  std::vector<std::pair<ModelPart, WeightFiles>> files;
+  for (const ModelPart part : parts()) files.emplace_back(part, WeightFiles{{*file}});
+  files_ = {path_.filename()};
+  return account_for(files);
+}
+
+void BaseModel::decide_scheduler(const Safetensors& file) {
+  Prediction prediction = detect_prediction(architecture_, file.entries(), file.metadata(), read_global_step(file));
+  if (options_.prediction_type) {
+    prediction.type = *options_.prediction_type;
+    prediction.why = "as was asked for";
+  }
+  scheduler_ = original_scheduler(prediction);
+  if (architecture_ == Architecture::sd2 && prediction.type == PredictionType::v_prediction) {
+    unet_.sample_size = 96;  // SD 2.x's v models were trained at 768 px
+  }
+  notes_.push_back(fmt::format("{}: predicts {}{}: {}", path_.string(), prediction_name(prediction.type),
+                               prediction.zero_terminal_snr ? " over a schedule that ends in noise alone" : "",
+                               prediction.why));
+}
+
+Result<void> BaseModel::read_configs(const fs::path& folder) {
+  auto sdxl = read_index(folder / "model_index.json");
+  if (!sdxl) return tl::unexpected(sdxl.error());
+  auto ok = read_config(folder / "unet/config.json", parse_unet_config, unet_);
+  if (ok) ok = read_config(folder / "vae/config.json", parse_vae_config, vae_);
+  text_.assign(*sdxl ? 2 : 1, {});
+  if (ok) ok = read_config(folder / "text_encoder/config.json", parse_text_config, text_[0]);
+  if (ok && *sdxl) ok = read_config(folder / "text_encoder_2/config.json", parse_text_config, text_[1]);
+  if (ok) ok = read_config(folder / "scheduler/scheduler_config.json", parse_scheduler_config, scheduler_);
   if (!ok) return ok;
-  if (unet_.cross_attention_dim != text_.hidden_size) {
+  architecture_ = *sdxl ? Architecture::sdxl : unet_.linear_projection ? Architecture::sd2 : Architecture::sd1;
+  if (options_.prediction_type) scheduler_.prediction_type = *options_.prediction_type;
+  return check_fit();
+}
+
+Result<void> BaseModel::check_fit() const {
+  std::vector<int64_t> widths;
+  for (const TextConfig& text : text_) widths.push_back(text.hidden_size);
+  if (unet_.cross_attention_dim != std::accumulate(widths.begin(), widths.end(), int64_t{0})) {
     return fail(
-        fmt::format("{}: the UNet attends to {} numbers a token (cross_attention_dim), the text encoder gives {} "
+        fmt::format("{}: the UNet attends to {} numbers a token (cross_attention_dim), the text {} {} "
                     "(hidden_size)",
-                    name, unet_.cross_attention_dim, text_.hidden_size));
+                    path_.string(), unet_.cross_attention_dim, widths.size() == 1 ? "encoder gives" : "encoders give",
+                    fmt::join(widths, " + ")));
   }
   if (unet_.in_channels != vae_.latent_channels || unet_.out_channels != vae_.latent_channels) {
     return fail(
         fmt::format("{}: the UNet has {} channels in and {} out, the VAE {} (latent_channels); inpainting and "
                     "other variants are not supported",
-                    name, unet_.in_channels, unet_.out_channels, vae_.latent_channels));
+                    path_.string(), unet_.in_channels, unet_.out_channels, vae_.latent_channels));
   }
   return {};
 }
 
-Result<void> BaseModel::find_files() {
-  for (const auto& [part, stem, file] : {std::tuple{"unet", "diffusion_pytorch_model", &unet_file_},
-                                         {"vae", "diffusion_pytorch_model", &vae_file_},
-                                         {"text_encoder", "model", &text_file_}}) {
-    auto found = find_weights(path_, part, stem, "pytorch_model");
-    if (!found) return tl::unexpected(found.error());
-    *file = std::move(*found);
+std::vector<ModelPart> BaseModel::parts() const {
+  std::vector<ModelPart> parts{ModelPart::unet, ModelPart::vae, ModelPart::text_encoder};
+  if (text_.size() == 2) parts.push_back(ModelPart::text_encoder_2);
+  return parts;
+}
+
+std::vector<WeightPlace> BaseModel::wanted_places(ModelPart part) const {
+  std::vector<WeightPlace> places = original_places(part);
+  return layout_ == ModelLayout::diffusers_folder ? in_folder(std::move(places)) : places;
+}
+
+std::vector<WeightPlace> BaseModel::original_places(ModelPart part) const {
+  switch (part) {
+    case ModelPart::unet:
+      return original_unet(unet_);
+    case ModelPart::vae:
+      return original_vae(vae_);
+    case ModelPart::text_encoder:
+      return architecture_ == Architecture::sd2 ? original_open_clip(text_[0]) : original_clip(text_[0]);
+    case ModelPart::text_encoder_2:
+      break;
   }
-  files_ = {"model_index.json",         "scheduler/scheduler_config.json",
-            "text_encoder/config.json", text_file_,
-            "unet/config.json",         unet_file_,
-            "vae/config.json",          vae_file_};
-  // Diffusers itself reads more than vocab.json and merges.txt, so all of the tokenizer belongs to the model.
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(path_ / "tokenizer", error)) {
-    const auto extension = entry.path().extension();
-    if (entry.is_regular_file() && (extension == ".json" || extension == ".txt")) {
-      files_.push_back(fs::path("tokenizer") / entry.path().filename());
+  return original_open_clip(text_[1]);
+}
+
+/// Where each weight lies, what is missing, and what nobody knows. In a single file that holds for all parts at once.
+Result<void> BaseModel::account_for(const std::vector<std::pair<ModelPart, WeightFiles>>& parts) {
+  const bool single = layout_ == ModelLayout::original_file;
+  std::set<std::string> used;
+  for (const auto& [part, files] : parts) {
+    if (!single) used.clear();
+    auto stored =
+        find_weights(files, wanted_places(part), single ? original_prefix(part, architecture_) : std::string(), used);
+    if (!stored) return tl::unexpected(stored.error());
+    stored_[part] = std::move(*stored);
+    if (single && part != parts.back().first) continue;
+    std::vector<std::string> unknown;
+    for (const Safetensors& file : files.files) {
+      for (const auto& [key, entry] : file.entries()) {
+        if (!used.contains(key) && !known_extra(key, architecture_, text_[0].layers)) unknown.push_back(key);
+      }
     }
+    if (unknown.empty()) continue;
+    notes_.push_back(fmt::format("{}: {} {} not known and left out: {}", files.name(), unknown.size(),
+                                 unknown.size() == 1 ? "weight is" : "weights are", first_five(unknown)));
   }
-  if (error) return fail(fmt::format("{}: cannot be read: {}", (path_ / "tokenizer").string(), error.message()));
-  std::ranges::sort(files_);
   return {};
 }
 
-Result<std::shared_ptr<const ClipTokenizer>> BaseModel::tokenizer() const {
-  auto tokenizer = ClipTokenizer::open(path_ / "tokenizer");
-  if (!tokenizer) return tl::unexpected(tokenizer.error());
-  if (static_cast<int64_t>(tokenizer->vocabulary_size()) > text_.vocab_size ||
-      static_cast<int64_t>(tokenizer->length()) > text_.max_positions) {
-    return fail(fmt::format("{}: the tokenizer has {} entries and length {}, the text encoder takes {} and {}",
-                            path_.string(), tokenizer->vocabulary_size(), tokenizer->length(), text_.vocab_size,
-                            text_.max_positions));
+void BaseModel::list_files() {
+  for (const auto& [part, stored] : stored_) {
+    for (const fs::path& file : stored.files) files_.push_back(file.lexically_relative(path_));
+    if (!stored.index.empty()) files_.push_back(stored.index.lexically_relative(path_));
   }
-  return std::make_shared<const ClipTokenizer>(std::move(*tokenizer));
+  std::ranges::sort(files_);
 }
 
-Result<std::shared_ptr<const ClipTextModel>> BaseModel::text_encoder(ModelOptions options) const {
-  return load_part<ClipTextModel>(path_ / text_file_, text_, options);
+Result<std::vector<fs::path>> config_files(const fs::path& folder) {
+  const auto sdxl = read_index(folder / "model_index.json");
+  if (!sdxl) return tl::unexpected(sdxl.error());
+  std::vector<fs::path> files{"model_index.json", "scheduler/scheduler_config.json", "text_encoder/config.json",
+                              "unet/config.json", "vae/config.json"};
+  if (*sdxl) files.emplace_back("text_encoder_2/config.json");
+  for (const fs::path& file : files) {
+    if (!fs::is_regular_file(folder / file)) return fail(fmt::format("{}: is missing", (folder / file).string()));
+  }
+  // Diffusers itself reads more than vocab.json and merges.txt, so all of a tokenizer belongs to the model.
+  for (const fs::path tokenizer : {"tokenizer", "tokenizer_2"}) {
+    if (tokenizer == "tokenizer_2" && !*sdxl) continue;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder / tokenizer, error)) {
+      const auto extension = entry.path().extension();
+      if (entry.is_regular_file() && (extension == ".json" || extension == ".txt")) {
+        files.push_back(tokenizer / entry.path().filename());
+      }
+    }
+    if (error) return fail(fmt::format("{}: cannot be read: {}", (folder / tokenizer).string(), error.message()));
+  }
+  std::ranges::sort(files);
+  return files;
 }
 
-Result<std::shared_ptr<const Vae>> BaseModel::vae(ModelOptions options) const {
-  return load_part<Vae>(path_ / vae_file_, vae_, options);
+fs::path BaseModel::config_folder() const {
+  if (!options_.config.empty()) return options_.config;
+  return layout_ == ModelLayout::diffusers_folder ? path_ : fs::path();
 }
 
-Result<std::shared_ptr<const UNet>> BaseModel::unet(ModelOptions options) const {
-  return load_part<UNet>(path_ / unet_file_, unet_, options);
-}
-
-Result<WeightMap> BaseModel::unet_weights() const { return read_tensors(path_ / unet_file_); }
-Result<WeightMap> BaseModel::text_weights() const { return read_tensors(path_ / text_file_); }
-
-Result<at::Tensor> StableDiffusion::encode_texts(std::span<const std::string> texts) const {
-  auto states = text->encode(tokenizer->encode_batch(texts));
-  if (!states) return tl::unexpected(states.error());
-  return states->last;
-}
-
-Result<std::shared_ptr<const StableDiffusion>> load_stable_diffusion(const fs::path& folder, ModelOptions options) {
-  auto model = BaseModel::open(folder);
-  if (!model) return tl::unexpected(model.error());
-  auto tokenizer = model->tokenizer();
-  if (!tokenizer) return tl::unexpected(tokenizer.error());
-  auto text = model->text_encoder(options);
-  if (!text) return tl::unexpected(text.error());
-  auto vae = model->vae(options);
-  if (!vae) return tl::unexpected(vae.error());
-  auto unet = model->unet(options);
-  if (!unet) return tl::unexpected(unet.error());
-  return std::make_shared<const StableDiffusion>(
-      StableDiffusion{*tokenizer, *text, *vae, *unet, model->scheduler_config()});
+fs::path BaseModel::tokenizer_folder(std::size_t encoder) const {
+  const fs::path configs = config_folder();
+  return configs.empty() ? options_.tokenizer : configs / (encoder == 0 ? "tokenizer" : "tokenizer_2");
 }
 
 }  // namespace atelier::diffusion

@@ -17,7 +17,8 @@ WeightMap::const_iterator find_weight(const WeightMap& base, const std::string& 
 
 }  // namespace
 
-Result<WeightMap> fuse(const WeightMap& base, LoraPart part, std::span<const WeightedLora> loras) {
+Result<WeightMap> fuse(const WeightMap& base, LoraPart part, std::span<const WeightedLora> loras,
+                       std::optional<at::ScalarType> dtype) {
   WeightMap sums;  // float32, one per weight that changes
   for (const WeightedLora& weighted : loras) {
     for (const auto& [layer_name, layer] : weighted.lora->layers) {
@@ -35,7 +36,7 @@ Result<WeightMap> fuse(const WeightMap& base, LoraPart part, std::span<const Wei
     }
   }
   WeightMap fused = base;
-  for (auto& [name, sum] : sums) fused[name] = sum.to(base.at(name).scalar_type());
+  for (auto& [name, sum] : sums) fused[name] = sum.to(dtype.value_or(base.at(name).scalar_type()));
   return fused;
 }
 

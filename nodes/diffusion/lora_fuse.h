@@ -1,6 +1,7 @@
 // Fusion: W' = W + sum_i w_i dW_i.
 #pragma once
 
+#include <optional>
 #include <span>
 
 #include "diffusion/lora_algebra.h"
@@ -11,7 +12,8 @@ namespace atelier::diffusion {
 /// The weights `base` of one part with that part's layers of the LoRAs added: accumulated in float32, cast once to each
 /// weight's own dtype. Weights that no LoRA touches are shared with `base`, which stays as it is. Text encoders'
 /// weights may be named with `text_model.` before them or without. An Error names the layer that the base does not
-/// have, or whose shape differs, with both shapes.
-Result<WeightMap> fuse(const WeightMap& base, LoraPart part, std::span<const WeightedLora> loras);
+/// have, or whose shape differs, with both shapes. `dtype`, where given, is what the sums are cast to instead.
+Result<WeightMap> fuse(const WeightMap& base, LoraPart part, std::span<const WeightedLora> loras,
+                       std::optional<at::ScalarType> dtype = std::nullopt);
 
 }  // namespace atelier::diffusion

@@ -9,19 +9,20 @@
 #include "diffusion/safetensors.h"
 
 namespace atelier::diffusion {
-namespace {
 
-constexpr std::size_t kNamed = 5;  // enough to recognise which part of a model it is
-
-std::string first_few(const std::vector<std::string>& items) {
-  const auto shown = std::min(items.size(), kNamed);
+std::string first_five(const std::vector<std::string>& names) {
+  constexpr std::size_t kNamed = 5;  // enough to recognise which part of a model it is
+  const auto shown = std::min(names.size(), kNamed);
   std::string text =
-      fmt::format("{}", fmt::join(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
-  if (items.size() > shown) text += fmt::format(" and {} more", items.size() - shown);
+      fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
   return text;
 }
 
-}  // namespace
+std::string missing_weights(const std::string& file, const std::vector<std::string>& names) {
+  return fmt::format("{}: {} {} missing: {}", file, names.size(), names.size() == 1 ? "weight is" : "weights are",
+                     first_five(names));
+}
 
 WeightReader::WeightReader(WeightMap weights, std::string origin, ModelOptions options)
     : weights_(std::move(weights)), origin_(std::move(origin)), options_(options) {}
@@ -66,13 +67,10 @@ at::Tensor WeightReader::take_reshaped(std::initializer_list<std::string> names,
 void WeightReader::ignore(const std::string& name) { seen_.insert(name); }
 
 Result<void> WeightReader::check() const {
-  if (!missing_.empty()) {
-    return fail(fmt::format("{}: {} {} missing: {}", origin_, missing_.size(),
-                            missing_.size() == 1 ? "weight is" : "weights are", first_few(missing_)));
-  }
+  if (!missing_.empty()) return fail(missing_weights(origin_, missing_));
   if (!misshapen_.empty()) {
     return fail(fmt::format("{}: {} {} the wrong shape: {}", origin_, misshapen_.size(),
-                            misshapen_.size() == 1 ? "weight has" : "weights have", first_few(misshapen_)));
+                            misshapen_.size() == 1 ? "weight has" : "weights have", first_five(misshapen_)));
   }
   return {};
 }

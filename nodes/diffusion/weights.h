@@ -76,4 +76,10 @@ class WeightReader {
   std::vector<std::string> misshapen_;
 };
 
+/// "FILE: 7 weights are missing: a, b, c, d, e and 2 more". `names` is not empty.
+std::string missing_weights(const std::string& file, const std::vector<std::string>& names);
+
+/// "a, b, c, d, e and 2 more".
+std::string first_five(const std::vector<std::string>& names);
+
 }  // namespace atelier::diffusion

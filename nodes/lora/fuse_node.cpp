@@ -1,6 +1,11 @@
 #include "lora/fuse_node.h"
 
+#include <fmt/format.h>
+
 #include "lora/lora_weights.h"
+#include "model/base_model.h"
+#include "model/fused_weights.h"
+#include "model/loras.h"
 #include "model/torch_call.h"
 
 namespace atelier {
@@ -13,9 +18,20 @@ NodeSpec make_spec() {
   spec.keep = Keep::recipe;
   spec.inputs = {{"base", "model", "The model to add to; a fused one gets these LoRAs besides its own."},
                  {.name = "loras", .type = "lora", .summary = "What to add, in the order of `weights`.", .many = true}};
-  spec.outputs = {{"model", "model", "The sum, as its recipe; an output of it is a diffusers folder."}};
-  spec.params = {weights_param()};
+  spec.outputs = {{"model", "model", "The sum, as its recipe; an output of it is a diffusers folder or one file."}};
+  spec.params = {weights_param(), dtype_param()};
   return spec;
+}
+
+// Empty where the LoRAs are for the base's architecture; said now, and not when the sum is written.
+std::string wrong_architecture(const Model& model, const std::vector<FusedLora>& loras) {
+  const auto base = open_base(model);
+  if (!base) return base.error().message;
+  for (std::size_t i = 0; i < loras.size(); ++i) {
+    auto wrong = foreign_architecture(loras[i].lora, base->architecture(), fmt::format("LoRA {}", i + 1));
+    if (!wrong.empty()) return wrong;
+  }
+  return {};
 }
 
 class FuseNode final : public SingleNode {
@@ -37,7 +53,9 @@ class FuseNode final : public SingleNode {
       if (!model) return tl::unexpected(model.error());
       auto loras = weighted_loras(job, base_digest(*model));
       if (!loras) return tl::unexpected(loras.error());
+      if (auto wrong = wrong_architecture(*model, *loras); !wrong.empty()) return failure(wrong);
       for (auto& lora : *loras) model->loras.push_back(std::move(lora));
+      set_dtype(*model, job.params);
       return Outputs{{"model", model->to_artifact()}};
     });
   }

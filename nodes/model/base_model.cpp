@@ -1,99 +1,128 @@
 #include "model/base_model.h"
 
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
 #include <filesystem>
 
-#include "diffusion/safetensors.h"
 #include "model/torch_call.h"
 
 namespace atelier {
 namespace {
 
-constexpr std::uint64_t kBytesOfFloat = 4;
 constexpr std::uint64_t kTokenizerBytes = 16 << 20;  // 49,408 entries with their tables; measured once, rounded up
 
-// A FileRef's path ends in its name: what stands before is the model's folder.
-std::filesystem::path folder_of(const FileRef& file) {
+// A FileRef's path ends in its name: what stands before is the folder that it was found in.
+std::filesystem::path root_of(const FileRef& file, std::string_view prefix = {}) {
   auto folder = file.path;
-  for (const auto& part : std::filesystem::path(file.name))
+  for (const auto& part : std::filesystem::path(file.name.substr(prefix.size())))
     if (!part.empty()) folder = folder.parent_path();
   return folder;
 }
 
-// What a part takes once its weights are float32.
-std::uint64_t bytes_as_float(const std::filesystem::path& weights) {
-  const auto file = diffusion::Safetensors::open(weights);
-  if (!file) return 0;  // loading it tells the error
-  std::uint64_t elements = 0;
-  for (const auto& [name, entry] : file->entries()) {
-    std::uint64_t count = 1;
-    for (const auto side : entry.shape) count *= static_cast<std::uint64_t>(side);
-    elements += count;
-  }
-  return elements * kBytesOfFloat;
+const FileRef* first_under(const Model& model, std::string_view prefix) {
+  const auto found =
+      std::ranges::find_if(model.files, [&](const FileRef& file) { return file.name.starts_with(prefix); });
+  return found == model.files.end() ? nullptr : &*found;
 }
 
-using PathOf = const std::filesystem::path& (diffusion::BaseModel::*)() const noexcept;
-template <class Part>
-using Load = diffusion::Result<std::shared_ptr<const Part>> (diffusion::BaseModel::*)(diffusion::ModelOptions) const;
+diffusion::OpenOptions options_of(const Model& model) {
+  diffusion::OpenOptions options;
+  if (const auto* config = first_under(model, kConfigPrefix)) options.config = root_of(*config, kConfigPrefix);
+  if (model.prediction_type == "epsilon") options.prediction_type = diffusion::PredictionType::epsilon;
+  if (model.prediction_type == "v_prediction") options.prediction_type = diffusion::PredictionType::v_prediction;
+  if (single_file_of(model) != nullptr) {
+    if (const auto* words = first_under(model, "tokenizer/")) options.tokenizer = words->path.parent_path();
+  }
+  return options;
+}
+
+std::filesystem::path path_of(const Model& model) {
+  if (const auto* file = single_file_of(model)) return file->path;
+  const auto own =
+      std::ranges::find_if(model.files, [](const auto& file) { return !file.name.starts_with(kConfigPrefix); });
+  return own == model.files.end() ? std::filesystem::path() : root_of(*own);
+}
+
+std::uint64_t bytes_as(const diffusion::BaseModel& base, std::initializer_list<diffusion::ModelPart> parts,
+                       at::ScalarType dtype) {
+  std::uint64_t numbers = 0;
+  const auto there = base.parts();
+  for (const auto part : parts)
+    if (std::ranges::find(there, part) != there.end()) numbers += base.stored(part).parameters;
+  return numbers * c10::elementSize(dtype);
+}
+
+// `load` gives a part and how many bytes it takes.
+template <class Part, class Load>
+Expected<std::shared_ptr<const Part>> resident_part(const Model& model, Device& device, std::string_view what,
+                                                    at::ScalarType dtype, const Load& load) {
+  using Loaded = std::pair<std::shared_ptr<const Part>, std::uint64_t>;
+  auto encoder = Encoder();
+  encoder.text("part of a base model").text(what).digest(base_digest(model));
+  if (dtype != at::kFloat) encoder.text(toString(dtype));
+  return device.resident<Part>(encoder.finish(), [&]() -> Expected<Loaded> {
+    const auto base = open_base(model);
+    if (!base) return tl::unexpected(base.error());
+    return load(*base, diffusion::ModelOptions{torch_device(device.id()), dtype});
+  });
+}
 
 template <class Part>
-Expected<std::shared_ptr<const Part>> resident_part(const Model& model, Device& device, std::string_view what,
-                                                    PathOf weights, Load<Part> load) {
-  using Loaded = std::pair<std::shared_ptr<const Part>, std::uint64_t>;
-  const auto digest = Encoder().text("part of a base model").text(what).digest(base_digest(model)).finish();
-  return device.resident<Part>(digest, [&]() -> Expected<Loaded> {
-    const auto folder = open_base(model);
-    if (!folder) return tl::unexpected(folder.error());
-    auto part = ((*folder).*load)({torch_device(device.id()), at::kFloat});
-    if (!part) return passed_on(part.error());
-    return Loaded{std::move(*part), bytes_as_float(folder->path() / ((*folder).*weights)())};
-  });
+Expected<std::pair<std::shared_ptr<const Part>, std::uint64_t>> loaded(
+    diffusion::Result<std::shared_ptr<const Part>> part, std::uint64_t bytes) {
+  if (!part) return passed_on(part.error());
+  return std::pair{std::move(*part), bytes};
 }
 
 }  // namespace
 
 Expected<diffusion::BaseModel> open_base(const Model& model) {
-  auto folder = diffusion::BaseModel::open(folder_of(model.files.front()));
-  if (!folder) return passed_on(folder.error());
-  return std::move(*folder);
+  auto base = diffusion::BaseModel::open(path_of(model), options_of(model));
+  if (!base) return passed_on(base.error());
+  return std::move(*base);
 }
 
-Expected<std::shared_ptr<const diffusion::UNet>> resident_unet(const Model& model, Device& device) {
-  return resident_part<diffusion::UNet>(model, device, "unet", &diffusion::BaseModel::unet_file,
-                                        &diffusion::BaseModel::unet);
+Expected<diffusion::BaseModel> open_base(const Model& model, Context& context) {
+  auto base = open_base(model);
+  if (base)
+    for (const auto& note : base->notes()) context.warn(note);
+  return base;
 }
 
-Expected<std::shared_ptr<const diffusion::Vae>> resident_vae(const Model& model, Device& device) {
-  return resident_part<diffusion::Vae>(model, device, "vae", &diffusion::BaseModel::vae_file,
-                                       &diffusion::BaseModel::vae);
-}
-
-Expected<std::shared_ptr<const diffusion::ClipTextModel>> resident_text_encoder(const Model& model, Device& device) {
-  return resident_part<diffusion::ClipTextModel>(model, device, "text encoder", &diffusion::BaseModel::text_file,
-                                                 &diffusion::BaseModel::text_encoder);
-}
-
-Expected<std::shared_ptr<const diffusion::ClipTokenizer>> resident_tokenizer(const Model& model, Device& device) {
-  using Loaded = std::pair<std::shared_ptr<const diffusion::ClipTokenizer>, std::uint64_t>;
-  const auto digest = Encoder().text("part of a base model").text("tokenizer").digest(base_digest(model)).finish();
-  return device.resident<diffusion::ClipTokenizer>(digest, [&]() -> Expected<Loaded> {
-    const auto folder = open_base(model);
-    if (!folder) return tl::unexpected(folder.error());
-    auto tokenizer = folder->tokenizer();
-    if (!tokenizer) return passed_on(tokenizer.error());
-    return Loaded{std::move(*tokenizer), kTokenizerBytes};
+Expected<std::shared_ptr<const diffusion::UNet>> resident_unet(const Model& model, Device& device,
+                                                               at::ScalarType dtype) {
+  return resident_part<diffusion::UNet>(model, device, "unet", dtype, [&](const auto& base, const auto& options) {
+    return loaded(base.unet(options), bytes_as(base, {diffusion::ModelPart::unet}, dtype));
   });
 }
 
-std::int64_t size_multiple(const diffusion::BaseModel& base) {
-  const auto halvings = static_cast<std::int64_t>(base.unet_config().levels.size()) - 1;
-  return base.vae_config().downscale() * (std::int64_t{1} << halvings);
+Expected<std::shared_ptr<const diffusion::Vae>> resident_vae(const Model& model, Device& device, at::ScalarType dtype) {
+  return resident_part<diffusion::Vae>(model, device, "vae", dtype, [&](const auto& base, const auto& options) {
+    return loaded(base.vae(options), bytes_as(base, {diffusion::ModelPart::vae}, dtype));
+  });
 }
 
-std::string version_name(const diffusion::BaseModel& base) {
-  if (!base.unet_config().linear_projection) return "sd_v1";
-  const bool velocity = base.scheduler_config().prediction_type == diffusion::PredictionType::v_prediction;
-  return velocity ? "sd_v2_v" : "sd_v2";
+Expected<std::shared_ptr<const diffusion::TextEncoders>> resident_text_encoders(const Model& model, Device& device,
+                                                                                at::ScalarType dtype) {
+  using enum diffusion::ModelPart;
+  return resident_part<diffusion::TextEncoders>(
+      model, device, "text encoders", dtype, [&](const auto& base, const auto& options) {
+        return loaded(base.text_encoders(options), bytes_as(base, {text_encoder, text_encoder_2}, dtype) +
+                                                       base.text_configs().size() * kTokenizerBytes);
+      });
 }
+
+std::int64_t size_multiple(const diffusion::BaseModel& base) { return base.vae_config().downscale(); }
+
+std::int64_t native_size(const diffusion::BaseModel& base) {
+  return base.unet_config().sample_size * base.vae_config().downscale();
+}
+
+diffusion::LoraBase lora_base_of(const diffusion::BaseModel& base) {
+  return {base.architecture(), base.scheduler_config().prediction_type};
+}
+
+std::string version_name(const diffusion::BaseModel& base) { return diffusion::kohya_version(lora_base_of(base)); }
 
 }  // namespace atelier

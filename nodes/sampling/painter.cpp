@@ -3,10 +3,9 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include "diffusion/lora_fuse.h"
-#include "diffusion/safetensors.h"
 #include "diffusion/sampler.h"
 #include "model/base_model.h"
+#include "model/fused_weights.h"
 #include "model/loras.h"
 #include "model/tensors.h"
 #include "model/torch_call.h"
@@ -20,8 +19,9 @@ std::string check_size(const PaintSettings& settings, std::int64_t multiple) {
                      settings.height_px, multiple);
 }
 
-bool adapts_text_encoder(const diffusion::Lora& lora) {
-  return diffusion::has_part(lora, diffusion::LoraPart::text_encoder);
+bool adapts_text_encoders(const diffusion::Lora& lora) {
+  return diffusion::has_part(lora, diffusion::LoraPart::text_encoder) ||
+         diffusion::has_part(lora, diffusion::LoraPart::text_encoder_2);
 }
 
 }  // namespace
@@ -39,50 +39,41 @@ Expected<Painter> Painter::create(const Model& model, const PaintSettings& setti
 }
 
 Expected<void> Painter::load(const Model& model, Device& device) {
-  const auto tokenizer = resident_tokenizer(model, device);
-  if (!tokenizer) return tl::unexpected(tokenizer.error());
   const auto vae = resident_vae(model, device);
   if (!vae) return tl::unexpected(vae.error());
   const auto unet = resident_unet(model, device);
   if (!unet) return tl::unexpected(unet.error());
-  tokenizer_ = *tokenizer, vae_ = *vae, unet_ = *unet;
+  vae_ = *vae, unet_ = *unet;
   const auto sum = sum_of(model.loras);
   if (!sum) return tl::unexpected(sum.error());
   if (const auto fits = unet_->check(*sum); !fits) return passed_on(fits.error());
   adapters_ = diffusion::adapters_of(*sum).to(unet_->device());
-  return load_text_encoder(model, *sum, device);
+  return load_text_encoders(model, *sum, device);
 }
 
-// The base's own, shared; or, for LoRAs from elsewhere that adapt it, one made for this model.
-Expected<void> Painter::load_text_encoder(const Model& model, const diffusion::Lora& sum, Device& device) {
-  if (!adapts_text_encoder(sum)) {
-    const auto text = resident_text_encoder(model, device);
+// The base's own, shared; or, for LoRAs from elsewhere that adapt them, those made for this model.
+Expected<void> Painter::load_text_encoders(const Model& model, const diffusion::Lora& sum, Device& device) {
+  if (!adapts_text_encoders(sum)) {
+    const auto text = resident_text_encoders(model, device);
     if (!text) return tl::unexpected(text.error());
     text_ = *text;
     return {};
   }
-  const auto folder = open_base(model);
-  if (!folder) return tl::unexpected(folder.error());
-  const auto path = folder->path() / folder->text_file();
-  const auto file = diffusion::Safetensors::open(path);
-  if (!file) return passed_on(file.error());
-  const auto weights = file->tensors();
-  if (!weights) return passed_on(weights.error());
-  const diffusion::WeightedLora term{&sum, 1};
-  const auto fused = diffusion::fuse(*weights, diffusion::LoraPart::text_encoder, {&term, 1});
-  if (!fused) return passed_on(fused.error());
-  diffusion::WeightReader reader(*fused, path.string(), {torch_device(device.id()), at::kFloat});
-  auto text = diffusion::ClipTextModel::create(folder->text_config(), reader);
+  const auto base = open_base(model);
+  if (!base) return tl::unexpected(base.error());
+  using enum diffusion::ModelPart;
+  const auto fused = fused_weights(model, *base, {text_encoder, text_encoder_2});
+  if (!fused) return tl::unexpected(fused.error());
+  auto text = base->text_encoders({torch_device(device.id()), at::kFloat}, *fused);
   if (!text) return passed_on(text.error());
   text_ = std::move(*text);
   return {};
 }
 
-Expected<at::Tensor> Painter::hidden_states(const std::string& prompt) const {
-  const auto ids = tokenizer_->encode_batch({&prompt, 1}).to(unet_->device());
-  auto states = text_->encode(ids);
-  if (!states) return passed_on(states.error());
-  return states->last;
+Expected<diffusion::TextConditioning> Painter::told(const std::string& prompt) const {
+  auto words = text_->encode_captions({&prompt, 1});
+  if (!words) return passed_on(words.error());
+  return std::move(*words);
 }
 
 nlohmann::json Painter::metadata(const std::string& prompt, std::uint64_t seed) const {
@@ -92,12 +83,12 @@ nlohmann::json Painter::metadata(const std::string& prompt, std::uint64_t seed) 
 
 Expected<Picture> Painter::paint(const std::string& name, const std::string& prompt, std::uint64_t seed,
                                  const std::function<bool(double)>& progress) const {
-  const auto with = hidden_states(prompt), without = hidden_states(settings_.negative);
+  const auto with = told(prompt), without = told(settings_.negative);
   if (!with) return tl::unexpected(with.error());
   if (!without) return tl::unexpected(without.error());
   const auto downscale = vae_->config().downscale();
   const diffusion::SampleRequest request{
-      *with,           *without,          {seed}, settings_.height_px / downscale, settings_.width_px / downscale,
+      with->context,   without->context,  {seed}, settings_.height_px / downscale, settings_.width_px / downscale,
       settings_.steps, settings_.guidance};
   const auto latents =
       diffusion::sample_latents(*unet_, scheduler_, adapters_, request, [&](std::int64_t done, std::int64_t all) {

@@ -33,20 +33,19 @@ class Painter {
                           const std::function<bool(double)>& progress) const;
 
   // How many tokens of the prompt are left out since it is too long.
-  std::size_t truncated(const std::string& prompt) const { return tokenizer_->truncated(prompt); }
+  std::size_t truncated(const std::string& prompt) const { return text_->truncated(prompt); }
 
  private:
   Painter(PaintSettings settings, diffusion::SchedulerConfig scheduler)
       : settings_(std::move(settings)), scheduler_(scheduler) {}
   Expected<void> load(const Model& model, Device& device);
-  Expected<void> load_text_encoder(const Model& model, const diffusion::Lora& sum, Device& device);
-  Expected<at::Tensor> hidden_states(const std::string& prompt) const;  // [1, 77, D]
+  Expected<void> load_text_encoders(const Model& model, const diffusion::Lora& sum, Device& device);
+  Expected<diffusion::TextConditioning> told(const std::string& prompt) const;
   nlohmann::json metadata(const std::string& prompt, std::uint64_t seed) const;
 
   PaintSettings settings_;
   diffusion::SchedulerConfig scheduler_;
-  std::shared_ptr<const diffusion::ClipTokenizer> tokenizer_;
-  std::shared_ptr<const diffusion::ClipTextModel> text_;
+  std::shared_ptr<const diffusion::TextEncoders> text_;
   std::shared_ptr<const diffusion::Vae> vae_;
   std::shared_ptr<const diffusion::UNet> unet_;
   diffusion::Adapters adapters_;

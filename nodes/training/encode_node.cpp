@@ -25,7 +25,7 @@ NodeSpec make_spec() {
       "encoder's hidden states.";
   spec.place = Place::device;
   spec.inputs = {{"base", "model", "The base model whose VAE and text encoder are used."},
-                 {"images", "images", "The images, of a size the base takes (a multiple of 64 px for SD 1.5)."},
+                 {"images", "images", "The images, of a size the base takes (a multiple of 8 px)."},
                  {"captions", "captions", "All captions that a dataset of these images will use.", true}};
   spec.outputs = {{"latents", "latents", "Latents of each image, and hidden states of each different caption."}};
   spec.params = {{.name = "batch_size",
@@ -97,19 +97,16 @@ Expected<std::vector<EncodedPhoto>> encode_images(const Job& job, const Model& b
 // Every caption by itself, so that its hidden states do not depend on which others there are.
 Expected<std::map<std::string, Tensor>> encode_texts(const Job& job, const Model& base,
                                                      const std::set<std::string>& captions, Device& device) {
-  const auto tokenizer = resident_tokenizer(base, device);
-  if (!tokenizer) return tl::unexpected(tokenizer.error());
-  const auto encoder = resident_text_encoder(base, device);
-  if (!encoder) return tl::unexpected(encoder.error());
+  const auto encoders = resident_text_encoders(base, device);
+  if (!encoders) return tl::unexpected(encoders.error());
   std::map<std::string, Tensor> texts;
   for (const auto& caption : captions) {
     if (job.context.stop_requested()) return tl::unexpected(stopped());
-    if (const auto lost = (*tokenizer)->truncated(caption); lost > 0)
+    if (const auto lost = (*encoders)->truncated(caption); lost > 0)
       job.context.warn(fmt::format("the caption \"{}\" is too long: its last {} tokens are left out", caption, lost));
-    const auto ids = (*tokenizer)->encode_batch({&caption, 1}).to(torch_device(device.id()));  // [1, 77]
-    const auto states = (*encoder)->encode(ids);
-    if (!states) return passed_on(states.error());
-    texts[caption] = as_tensor(states->last[0]);  // [77, D]
+    const auto words = (*encoders)->encode_captions({&caption, 1});
+    if (!words) return passed_on(words.error());
+    texts[caption] = as_tensor(words->context[0]);  // [77, D]
   }
   return texts;
 }

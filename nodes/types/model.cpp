@@ -25,10 +25,17 @@ Expected<FusedLora> fused_lora_of(const Artifact& artifact, const nlohmann::json
 
 }  // namespace
 
+const FileRef* single_file_of(const Model& model) {
+  for (const auto& file : model.files)
+    if (file.name == kSingleFile) return &file;
+  return nullptr;
+}
+
 Digest base_digest(const Model& model) {
   Encoder encoder;
   encoder.text("base model").list(model.files.size());
   for (const auto& file : model.files) encoder.text(file.name).digest(file.digest);
+  if (!model.prediction_type.empty()) encoder.text("prediction_type").text(model.prediction_type);
   return encoder.finish();
 }
 
@@ -43,6 +50,8 @@ Artifact Model::to_artifact() const {
     entries.push_back({{"weight", weight}, {"lora", one.metadata}});
   }
   if (!entries.empty()) artifact.metadata["loras"] = std::move(entries);
+  if (!prediction_type.empty()) artifact.metadata["prediction_type"] = prediction_type;
+  if (!dtype.empty()) artifact.metadata["dtype"] = dtype;
   return artifact;
 }
 
@@ -50,6 +59,12 @@ Expected<Model> Model::from(const Artifact& artifact) {
   Model model;
   model.files = artifact.files;
   if (model.files.empty()) return malformed("model: it refers to no file");
+  for (const auto& [key, value] : {std::pair{"prediction_type", &model.prediction_type}, {"dtype", &model.dtype}}) {
+    if (!artifact.metadata.contains(key)) continue;
+    auto text = field<std::string>(artifact.metadata, key, "model");
+    if (!text) return tl::unexpected(text.error());
+    *value = std::move(*text);
+  }
   if (!artifact.metadata.contains("loras")) return model;
   const auto entries = field<std::vector<nlohmann::json>>(artifact.metadata, "loras", "model");
   if (!entries) return tl::unexpected(entries.error());

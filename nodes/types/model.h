@@ -1,7 +1,9 @@
 // types: model, a base model as files on disk, and what a fusion adds to it. A fused model is its recipe: the base's
 // files by digest, the LoRAs' factors and their weights; the weights of the sum are made where they are needed. Its
-// port type is in nodes/model, which knows the layout of a base model.
+// port type is in nodes/model, which knows the layouts of a base model.
 #pragma once
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "artifact/artifact.h"
@@ -16,7 +18,11 @@ struct FusedLora {
 };
 
 struct Model {
-  std::vector<FileRef> files;    // of the base, named by their path in its folder, sorted
+  // Of the base, sorted: a diffusers folder's files by their path in it; a single file as kSingleFile, whatever its
+  // name, with the tokenizer for it as "tokenizer/…". Configurations given beside the base are "config/…".
+  std::vector<FileRef> files;
+  std::string prediction_type;   // that the base is used with: "epsilon", "v_prediction"; empty: what its files say
+  std::string dtype;             // that weights are written in: "float16", "bfloat16", "float32"; empty: the base's
   std::vector<FusedLora> loras;  // W' = W + sum_i weight_i dW_i; empty for a base
 
   Artifact to_artifact() const;
@@ -24,7 +30,13 @@ struct Model {
   static Expected<Model> from(const Artifact& artifact);
 };
 
-// Identifies the base's content: over names and digests of its files.
+inline constexpr std::string_view kSingleFile = "model.safetensors";
+inline constexpr std::string_view kConfigPrefix = "config/";
+
+// The one file that the base's weights are in; null where the base is a folder.
+const FileRef* single_file_of(const Model& model);
+
+// Identifies the base's content: over names and digests of its files, and how it is used.
 Digest base_digest(const Model& model);
 
 }  // namespace atelier

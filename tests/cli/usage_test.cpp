@@ -41,7 +41,7 @@ const WrongWords usages[] = {
      "Try 'atelier --help'.\n"},
     {"NoCommandOfModel",
      {"model"},
-     "atelier: a command is missing; expected one of init\nTry 'atelier model --help'.\n"},
+     "atelier: a command is missing; expected one of init, info, convert\nTry 'atelier model --help'.\n"},
     {"UnknownCommandOfModel",
      {"model", "int", "x"},
      "atelier: unknown command 'int'; did you mean 'init'?\nTry 'atelier model --help'.\n"},

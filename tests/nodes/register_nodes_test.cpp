@@ -29,13 +29,15 @@ class Registry : public testing::Test {
 };
 
 TEST_F(Registry, HasAllPortTypes) {
-  EXPECT_THAT(registry.type_names(), ElementsAre("captions", "dataset", "embedding", "file", "images", "latents",
-                                                 "lora", "masks", "metrics", "model", "photos", "pictures"));
+  EXPECT_THAT(registry.type_names(),
+              ElementsAre("captions", "dataset", "embedding", "file", "images", "latents", "lora", "masks", "metrics",
+                          "model", "model_config", "photos", "pictures"));
 }
 
 TEST_F(Registry, HasTheNodesOfThePortraitMethod) {
-  EXPECT_THAT(registry.names(), ElementsAre("align", "caption", "class_pictures", "dataset", "diff", "encode", "fuse",
-                                            "load", "resize", "sample", "segment", "split_captions", "train"));
+  EXPECT_THAT(registry.names(),
+              ElementsAre("align", "caption", "checkpoint", "class_pictures", "dataset", "diff", "encode", "fuse",
+                          "load", "resize", "sample", "segment", "split_captions", "train"));
 }
 
 TEST_F(Registry, MakesThePipelineThatShipsValid) {

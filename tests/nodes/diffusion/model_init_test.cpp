@@ -30,7 +30,7 @@ TEST(ModelInit, MakesAFolderThatLoadsWholeAndGivesFinitePictures) {
   must(init_model({}, folder / "base", kClip));
   const auto model = must(load_stable_diffusion(folder / "base"));
   const std::vector<std::string> prompts{"a portrait of sks person"};
-  const auto context = must(model->encode_texts(prompts));
+  const auto context = must(model->text->encode_captions(prompts)).context;
   EXPECT_EQ(shape_text(context.sizes()), "[1, 77, 32]");
   // A smooth picture, as photos are: noise would average out in the encoder.
   const auto image = at::upsample_bilinear2d(at::rand({1, 3, 8, 8}), {128, 128}, false) * 2 - 1;
@@ -113,7 +113,7 @@ TEST(PythonModelInit, IsLoadedByDiffusersWithTheSameOutputs) {
   const auto model = must(load_stable_diffusion(folder / "base"));
   const at::NoGradGuard no_grad;
   const std::vector<std::string> prompts{"a portrait of sks person", ""};
-  EXPECT_TRUE(test::near(must(model->encode_texts(prompts)), theirs.at("text"), 1e-5));
+  EXPECT_TRUE(test::near(must(model->text->encode_captions(prompts)).context, theirs.at("text"), 1e-5));
   const auto posterior = must(model->vae->encode(theirs.at("image")));
   EXPECT_TRUE(test::near(posterior.mean, theirs.at("mean"), 1e-4));
   EXPECT_TRUE(test::near(must(model->vae->decode(posterior.mean)), theirs.at("decoded"), 1e-4));

@@ -151,6 +151,21 @@ TEST(Fuse, TellsWeightsOutsideZeroToOneAndLorasOfAnotherBase) {
                                                 ", not " + base + ")"));
 }
 
+TEST(Fuse, RefusesALoraOfAnotherArchitecture) {
+  FakeContext context;
+  auto two = lora_named("two", 2, 1);
+  two.facts["base_model"] = "sdxl_base_v1-0";
+  const auto fused = fuse({lora_named("one", 4, 4), two}, context, {});
+  ASSERT_FALSE(fused);
+  EXPECT_EQ(fused.error().message, "LoRA 2 was made for SDXL, the base is Stable Diffusion 1.x");
+}
+
+TEST(Fuse, WritesTheDtypeThatIsAskedFor) {
+  FakeContext context;
+  const auto fused = fuse({lora_named("one", 4, 4)}, context, {{"dtype", "bfloat16"}});
+  EXPECT_EQ(Model::from(fused.value().at("model"))->dtype, "bfloat16");
+}
+
 TEST(Fuse, WantsAWeightForEachLora) {
   const auto node = make_fuse_node();
   const Params params(node->spec(), {{"weights", Value::List{0.6, 0.9}}});

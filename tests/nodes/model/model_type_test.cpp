@@ -69,11 +69,14 @@ TEST(ModelOutput, IsEqualToTheBitWhenWrittenTwice) {
   EXPECT_EQ(*digest_of_file(folder.path() / "one" / kUNet), *digest_of_file(folder.path() / "two" / kUNet));
 }
 
-TEST(ModelOutput, AsOneFileIsRefusedForNow) {
-  EXPECT_EQ(make_model_type()->check_output_path("anna/model.safetensors"),
-            "a model is written as a diffusers folder: end the path with '/'; one file in the original layout comes "
-            "with a later version");
-  EXPECT_EQ(make_model_type()->check_output_path("anna/model/"), "");
+TEST(ModelOutput, IsAFolderOrOneFileAsItsPathSays) {
+  const auto type = make_model_type();
+  EXPECT_EQ(type->check_output_path("anna/model.safetensors"), "");
+  EXPECT_EQ(type->check_output_path("anna/model/"), "");
+  EXPECT_EQ(
+      type->check_output_path("anna/model.ckpt"),
+      "a model is written as a diffusers folder (end the path with '/') or as one file in the original layout (end "
+      "it with '.safetensors')");
 }
 
 TEST(TorchCall, UsesTheTasksThreadsAndPutsTheCallersBack) {

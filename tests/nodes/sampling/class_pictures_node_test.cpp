@@ -185,7 +185,7 @@ TEST(ClassPictures, RefuseAFusedModelAndASizeThatTheBaseDoesNotTake) {
   FakeContext context;
   EXPECT_EQ(make({{"base", {fused.to_artifact()}}}, kTwo, context).error,
             "class_pictures takes a base model; this one is fused");
-  EXPECT_EQ(make(with(kTwo, "width", 40)).error, "pictures of 40 x 64 px: this base takes multiples of 16 px");
+  EXPECT_EQ(make(with(kTwo, "width", 42)).error, "pictures of 42 x 64 px: this base takes multiples of 4 px");
 }
 
 TEST(ClassPictures, WantAPromptAndRoomForTheirSeeds) {

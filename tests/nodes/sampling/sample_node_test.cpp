@@ -119,9 +119,9 @@ TEST(Sample, ShowsASmallPreviewOfALargePicture) {
 }
 
 TEST(Sample, RefusesASizeThatTheBaseDoesNotTake) {
-  const auto painted = paint({{"base", {tiny_base()}}}, with(kShort, "width", 40));
+  const auto painted = paint({{"base", {tiny_base()}}}, with(kShort, "width", 42));
   ASSERT_FALSE(painted.outputs);
-  EXPECT_EQ(painted.outputs.error().message, "pictures of 40 x 64 px: this base takes multiples of 16 px");
+  EXPECT_EQ(painted.outputs.error().message, "pictures of 42 x 64 px: this base takes multiples of 4 px");
 }
 
 TEST(Sample, RefusesALoraOfAnotherArchitecture) {

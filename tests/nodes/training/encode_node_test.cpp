@@ -97,10 +97,10 @@ TEST(Encode, EncodesEveryDifferentCaptionOnceAndByItself) {
 }
 
 TEST(Encode, RefusesASizeThatTheBaseDoesNotTake) {
-  const auto encoded = encode(inputs_of({picture("a.png", 32, 36)}));
+  const auto encoded = encode(inputs_of({picture("a.png", 32, 34)}));
   ASSERT_FALSE(encoded.outputs);
   EXPECT_EQ(encoded.outputs.error().message,
-            "a.png: 32 x 36 px; this base takes multiples of 16 px: resize the images first");
+            "a.png: 32 x 34 px; this base takes multiples of 4 px: resize the images first");
 }
 
 TEST(Encode, RefusesAFusedModel) {

@@ -1,0 +1,29 @@
+// model: the weights of a fused model, made from its recipe.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "diffusion/base_model.h"
+#include "graph/node_spec.h"
+#include "graph/params.h"
+#include "types/model.h"
+
+namespace atelier {
+
+// Those of `parts` that the model's LoRAs change, each with all its weights: W + sum_i w_i dW_i, accumulated in
+// float32, cast once to the model's dtype, or where it has none to the base's. Errors: those of BaseModel::weights()
+// and diffusion::fuse().
+Expected<diffusion::PartWeights> fused_weights(const Model& model, const diffusion::BaseModel& base,
+                                               const std::vector<diffusion::ModelPart>& parts);
+
+// The torch dtype of a model's name of it; absent for an empty name.
+std::optional<at::ScalarType> dtype_named(const std::string& name);
+
+// The param `dtype`: what the weights of a model are written in, by default the base's own; and what it makes of a
+// model.
+ParamSpec dtype_param();
+void set_dtype(Model& model, const Params& params);
+
+}  // namespace atelier
