@@ -15,8 +15,9 @@ double LossWatch::median() const {
 }
 
 bool LossWatch::explodes(double loss) {
-  const bool judged = seen_ >= kUnjudged;
-  high_in_a_row_ = judged && loss > kTimesTheMedian * median() ? high_in_a_row_ + 1 : 0;
+  const double usual = median();  // zero where nothing was asked of the model so far
+  const bool high = seen_ >= kUnjudged && usual > 0 && loss > kTimesTheMedian * usual;
+  high_in_a_row_ = high ? high_in_a_row_ + 1 : 0;
   if (seen_ < kWindow) {
     losses_.push_back(loss);
   } else {

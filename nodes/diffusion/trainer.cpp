@@ -36,6 +36,10 @@ std::unique_ptr<Optimizer> make_optimizer(const TrainingOptions& options, std::v
   return std::make_unique<AdamW>(std::move(parameters), options.adamw);
 }
 
+bool computes_in_half(const TrainingBase& base) {
+  return base.unet->dtype() == at::kHalf || (base.text && (*base.text)[0].model->options().dtype == at::kHalf);
+}
+
 /// What the passes of a step gave.
 struct StepGradients {
   std::vector<at::Tensor> of_tensors;  // [K, …], of the mean loss times its scale
@@ -61,7 +65,7 @@ Trainer::Impl::Impl(TrainingBase training_base, NoiseSchedule noise_schedule, st
       trained(std::move(mode)),
       optimizer(make_optimizer(options, values())),
       watches(static_cast<size_t>(trained->tenants())) {
-  if (base.unet->dtype() == at::kHalf) loss_scale.emplace();
+  if (options.loss_scale || computes_in_half(base)) loss_scale = options.loss_scale.value_or(LossScale());
   if (options.ema_decay > 0) ema.emplace(values(), options.ema_decay);
 }
 

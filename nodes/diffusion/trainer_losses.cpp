@@ -1,4 +1,6 @@
 // What the models make of a batch, and what it costs them.
+#include <algorithm>
+
 #include "diffusion/masked_loss.h"
 #include "diffusion/snr_weights.h"
 #include "diffusion/trainer_impl.h"
@@ -15,18 +17,10 @@ Adapters in_precision(const Adapters& adapters, bool of_unet, at::ScalarType dty
   return Adapters(std::move(layers), std::vector<int64_t>{0});
 }
 
-/// Each row as often as its text has chunks.
-std::vector<int64_t> repeated(const std::vector<int64_t>& rows, int64_t chunks) {
-  std::vector<int64_t> all;
-  for (const int64_t row : rows) all.insert(all.end(), static_cast<size_t>(chunks), row);
-  return all;
-}
-
 Result<TextConditioning> conditioning(const TrainingPass& pass, const TrainingBatch& rows, int64_t clip_skip) {
   if (!rows.encodes_text()) return rows.text;
   const at::ScalarType dtype = (*pass.text)[0].model->options().dtype;
-  const int64_t chunks = rows.text_ids.per_encoder.front().size(1);
-  const Adapters adapters = in_precision(pass.adapters, false, dtype).for_rows(repeated(pass.tenants, chunks));
+  const Adapters adapters = in_precision(pass.adapters, false, dtype).for_rows(pass.tenants);
   return pass.text->forward(rows.text_ids, {.clip_skip = clip_skip, .adapters = &adapters, .extra = pass.extra});
 }
 
@@ -35,6 +29,9 @@ Result<TextConditioning> conditioning(const TrainingPass& pass, const TrainingBa
 Result<void> Trainer::Impl::check(const TrainingBatch& batch) const {
   if (auto fits = check_batch(batch, tenants()); !fits) return fits;
   if (batch.encodes_text() && !base.text) return fail("training: the batch has text ids, the base no text encoders");
+  const auto of_text = [](const TrainedTensor& tensor) { return tensor.part == TrainedPart::text; };
+  if (!batch.encodes_text() && std::ranges::any_of(trained->tensors(), of_text))
+    return fail("training: text encoders or words are trained, and the batch has no text ids");
   if (batch.encodes_text()) return {};
   return base.unet->check({batch.latents, batch.timesteps, batch.text.context, batch.text.pooled, batch.time_ids});
 }

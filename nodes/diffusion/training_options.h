@@ -6,6 +6,7 @@
 #include "diffusion/adafactor.h"
 #include "diffusion/adamw.h"
 #include "diffusion/dropout.h"
+#include "diffusion/loss_scale.h"
 #include "diffusion/lr_schedule.h"
 #include "diffusion/masked_loss.h"
 
@@ -29,7 +30,9 @@ struct TrainingOptions {
   double ema_decay = 0;         ///< see ema.h; 0: none. Where there is one, what comes out are the averages
   DropoutOptions dropout{};     ///< of LoRA layers
   StepUniformSource uniform{};  ///< what dropout draws from; needed where there is any
-  int64_t clip_skip = 1;        ///< of text encoders that run in the training: 2 is the penultimate state (SD 1)
+  std::optional<LossScale>
+      loss_scale{};       ///< where the scaling of the loss begins; unset: float16 scales, others do not
+  int64_t clip_skip = 1;  ///< of text encoders that run in the training: 2 is the penultimate state (SD 1)
   bool gradient_checkpointing =
       false;                ///< activations are computed again for the backward pass: less memory, more time
   int64_t micro_batch = 0;  ///< rows per pass, gradients accumulated: less memory, equal within rounding; 0: all

@@ -5,44 +5,10 @@
 #include <cmath>
 #include <thread>
 
-#include "golden_unet.h"
+#include "golden_training.h"
 
 namespace atelier::diffusion {
 namespace {
-
-/// The LoRA that goldens.safetensors holds under `prefix`, in peft's naming.
-Lora golden_lora(const GoldenFolder& g, const std::string& prefix) {
-  Lora lora;
-  for (const auto& [name, tensor] : g.values) {
-    const size_t end = name.find(".lora_");
-    if (!name.starts_with(prefix) || end == std::string::npos) continue;
-    LoraLayer& layer = lora.layers[name.substr(prefix.size(), end - prefix.size())];
-    layer.alpha = g.facts["lora"]["alpha"];
-    (name[end + 6] == 'A' ? layer.a : layer.b) = name[end + 6] == 'A' ? tensor : tensor.flatten(1);
-  }
-  return lora;
-}
-
-TrainingOptions golden_options(const GoldenFolder& g) {
-  const auto& facts = g.facts["train"];
-  return {.rate = {.curve = LrCurve::constant, .peak = facts["lr"], .steps = facts["steps"]},
-          .adamw = {.beta1 = facts["betas"][0],
-                    .beta2 = facts["betas"][1],
-                    .epsilon = facts["eps"],
-                    .weight_decay = facts["weight_decay"]},
-          .max_gradient_norm = facts["grad_clip_norm"],
-          .normalize = LossNormalize::mask};
-}
-
-TrainingBatch golden_batch(const GoldenFolder& g, int64_t step) {
-  return {.latents = g["train.latents"][step],
-          .noise = g["train.noise"][step],
-          .timesteps = g["train.t"][step],
-          .text = {g["unet.context"].index_select(0, g["train.caption"][step])},
-          .masks = g["train.mask"][step],
-          .weights = {},
-          .row_tenant = {}};
-}
 
 class TrainingGolden : public GoldenTest {
  protected:
@@ -50,10 +16,10 @@ class TrainingGolden : public GoldenTest {
     return must(Trainer::lora({golden->unet()}, must(NoiseSchedule::create(golden->scheduler())), {initial},
                               golden_options(*golden)));
   }
-  Lora start() const { return golden_lora(*golden, "train.start."); }
+  Lora start() const { return golden_start(*golden); }
 };
 
-ATELIER_GOLDEN_SUITE(TrainingGolden);
+ATELIER_ARCHITECTURES_SUITE(TrainingGolden);
 
 TEST_P(TrainingGolden, FollowsThePeersTrainingStepByStep) {
   const GoldenFolder& g = *golden;
@@ -64,19 +30,16 @@ TEST_P(TrainingGolden, FollowsThePeersTrainingStepByStep) {
     EXPECT_NEAR(result.loss / losses[i].item<double>(), 1, 1e-5) << "step " << i;
     EXPECT_NEAR(result.gradient_norm / norms[i].item<double>(), 1, 1e-4) << "step " << i;
   }
-  const Lora first = start(), wanted = golden_lora(g, "train.end."), learned = training.lora();
+  const Lora first = start(), wanted = lora_in(g.values, "train.end.", g.facts["lora"]["alpha"]),
+             learned = training.lora();
+  // After few steps Adam has hardly averaged: an element whose gradient is all rounding moves by a whole rate.
+  const double tolerance = losses.size(0) < 10 ? 1e-2 : 2e-3;
   ASSERT_EQ(learned.layers.size(), wanted.layers.size());
   for (const auto& [name, layer] : wanted.layers) {
     const LoraLayer &from = first.layers.at(name), &ours = learned.layers.at(name);
-    EXPECT_LT((ours.a - layer.a).norm().item<double>(), 2e-3 * (layer.a - from.a).norm().item<double>()) << name;
-    EXPECT_LT((ours.b - layer.b).norm().item<double>(), 2e-3 * (layer.b - from.b).norm().item<double>()) << name;
+    EXPECT_LT((ours.a - layer.a).norm().item<double>(), tolerance * (layer.a - from.a).norm().item<double>()) << name;
+    EXPECT_LT((ours.b - layer.b).norm().item<double>(), tolerance * (layer.b - from.b).norm().item<double>()) << name;
   }
-}
-
-bool equal_bits(const TrainerState& one, const TrainerState& other) {
-  return one.step == other.step && one.tensors.size() == other.tensors.size() &&
-         std::ranges::all_of(one.tensors,
-                             [&](const auto& named) { return at::equal(named.second, other.tensors.at(named.first)); });
 }
 
 TEST_P(TrainingGolden, GoesOnFromAStateToTheBit) {
@@ -91,21 +54,6 @@ TEST_P(TrainingGolden, GoesOnFromAStateToTheBit) {
   for (int64_t i = 4; i < 10; ++i) must(after.step(golden_batch(*golden, i)));
 
   EXPECT_TRUE(equal_bits(after.state(), whole.state()));
-}
-
-/// The rows of two batches in one, those of the first for tenant 0.
-TrainingBatch joined(const TrainingBatch& first, const TrainingBatch& second) {
-  const auto cat = [](const at::Tensor& a, const at::Tensor& b) { return at::cat({a, b}); };
-  TrainingBatch batch{.latents = cat(first.latents, second.latents),
-                      .noise = cat(first.noise, second.noise),
-                      .timesteps = cat(first.timesteps, second.timesteps),
-                      .text = {cat(first.text.context, second.text.context)},
-                      .masks = cat(first.masks, second.masks),
-                      .weights = {},
-                      .row_tenant = {}};
-  for (int64_t i = 0; i < first.latents.size(0); ++i) batch.row_tenant.push_back(0);
-  for (int64_t i = 0; i < second.latents.size(0); ++i) batch.row_tenant.push_back(1);
-  return batch;
 }
 
 TEST_P(TrainingGolden, TrainsTwoTenantsInOnePassAsEachAlone) {
@@ -165,10 +113,11 @@ TEST_P(TrainingGolden, RefusesBatchesThatDoNotFit) {
     const auto result = training.step(batch);
     return result ? "no error" : result.error().message;
   };
-  EXPECT_EQ(error_of([](auto& batch) { batch.masks = batch.masks.slice(2, 0, 8); }),
-            "training: the masks have shape [2, 1, 8, 16], wanted is [2, 1, 16, 16]");
+  const int64_t side = good.latents.size(2);
+  EXPECT_EQ(error_of([](auto& batch) { batch.masks = batch.masks.slice(2, 0, 5); }),
+            fmt::format("training: the masks have shape [2, 1, 5, {0}], wanted is [2, 1, {0}, {0}]", side));
   EXPECT_EQ(error_of([](auto& batch) { batch.noise = at::Tensor(); }),
-            "training: the noises have shape none, wanted is [2, 4, 16, 16]");
+            fmt::format("training: the noises have shape none, wanted is [2, 4, {0}, {0}]", side));
   EXPECT_EQ(error_of([](auto& batch) { batch.weights = at::ones({3}); }),
             "training: the weights have shape [3], wanted is [2]");
   EXPECT_EQ(error_of([](auto& batch) { batch.latents = at::Tensor(); }),
@@ -206,7 +155,7 @@ TEST_P(TrainingGolden, RefusesStatesThatAreNotItsOwn) {
   const auto error_of = [&](const std::vector<TrainerState>& states) {
     return training.restore(states).error().message;
   };
-  const std::string name = "down_blocks.0.attentions.0.proj_in.lora_A";
+  const std::string name = training.values().begin()->first;
   TrainerState state = training.state();
   EXPECT_EQ(error_of({}), "training: 0 states were given for 1 tenants");
   EXPECT_EQ(error_of({TrainerState{}}), "training: the state has no tensor '" + name + "'");
