@@ -9,30 +9,62 @@ constexpr std::string_view kNoOutput =
     "a dataset stays in the cache and cannot be an output: give model, lora, pictures, images, masks or captions";
 
 std::string item_prefix(std::size_t i) { return fmt::format("item/{:05}/", i); }
-std::string text_name(std::size_t i) { return fmt::format("text/{:05}", i); }
 
 nlohmann::json entry_of(const DatasetItem& item) {
-  return {{"name", item.name}, {"photo", item.photo.hex()}, {"caption", item.caption}, {"weight", item.weight}};
+  return {{"name", item.name},        {"photo", item.photo.hex()},      {"caption", item.caption},
+          {"weight", item.weight},    {"sizes", item.sizes.time_ids()}, {"repeats", item.repeats},
+          {"mirrored", item.mirrored}};
 }
 
-Expected<DatasetItem> item_of(const Artifact& artifact, const nlohmann::json& entry, std::size_t i) {
+// What an entry says of an item; its tensors are missing still.
+Expected<DatasetItem> facts_of(const nlohmann::json& entry) {
   const auto name = field<std::string>(entry, "name", "dataset");
   const auto photo = digest_field(entry, "photo", "dataset");
   const auto caption = field<std::string>(entry, "caption", "dataset");
   const auto weight = field<double>(entry, "weight", "dataset");
-  const auto mean = tensor_field(artifact, item_prefix(i) + "mean", 3, "dataset");
-  const auto deviation = tensor_field(artifact, item_prefix(i) + "deviation", 3, "dataset");
-  const auto mask = tensor_field(artifact, item_prefix(i) + "mask", 2, "dataset");
+  const auto sizes = field<std::array<std::int64_t, 6>>(entry, "sizes", "dataset");
+  const auto repeats = field<std::int64_t>(entry, "repeats", "dataset");
+  const auto mirrored = field<bool>(entry, "mirrored", "dataset");
   if (!name) return tl::unexpected(name.error());
   if (!photo) return tl::unexpected(photo.error());
   if (!caption) return tl::unexpected(caption.error());
   if (!weight) return tl::unexpected(weight.error());
-  for (const auto* tensor : {&mean, &deviation, &mask})
-    if (!*tensor) return tl::unexpected(tensor->error());
-  const auto& grid = mean->shape();
-  if (deviation->shape() != grid || mask->shape() != Tensor::Shape{grid[1], grid[2]})
-    return malformed(fmt::format("dataset: the tensors of '{}' differ in size", *name));
-  return DatasetItem{*name, *photo, *mean, *deviation, *mask, *caption, *weight};
+  if (!sizes) return tl::unexpected(sizes.error());
+  if (!repeats) return tl::unexpected(repeats.error());
+  if (!mirrored) return tl::unexpected(mirrored.error());
+  if (*repeats < 1) return malformed(fmt::format("dataset: the repeats of '{}' must be positive", *name));
+  DatasetItem item;
+  item.name = *name;
+  item.photo = *photo;
+  item.caption = *caption;
+  item.weight = *weight;
+  item.sizes = PhotoSizes::of(*sizes);
+  item.repeats = *repeats;
+  item.mirrored = *mirrored;
+  return item;
+}
+
+Expected<DatasetItem> item_of(const Artifact& artifact, const nlohmann::json& entry, std::size_t i) {
+  auto item = facts_of(entry);
+  if (!item) return item;
+  const auto tensor = [&](const char* what, std::size_t dimensions) {
+    return tensor_field(artifact, item_prefix(i) + what, dimensions, "dataset");
+  };
+  auto mean = tensor("mean", 3), deviation = tensor("deviation", 3), mask = tensor("mask", 2);
+  for (const auto* one : {&mean, &deviation, &mask})
+    if (!*one) return tl::unexpected(one->error());
+  if (artifact.tensors.contains(item_prefix(i) + "validity")) {
+    auto validity = tensor("validity", 2);
+    if (!validity) return tl::unexpected(validity.error());
+    item->validity = std::move(*validity);
+  }
+  const Tensor::Shape grid = mean->shape(), plane{grid[1], grid[2]};
+  if (deviation->shape() != grid || mask->shape() != plane || (item->validity && item->validity->shape() != plane))
+    return malformed(fmt::format("dataset: the tensors of '{}' differ in size", item->name));
+  item->mean = std::move(*mean);
+  item->deviation = std::move(*deviation);
+  item->mask = std::move(*mask);
+  return item;
 }
 
 Expected<void> read_items(const Artifact& artifact, Dataset& dataset) {
@@ -41,20 +73,9 @@ Expected<void> read_items(const Artifact& artifact, Dataset& dataset) {
   for (std::size_t i = 0; i < entries->size(); ++i) {
     auto item = item_of(artifact, (*entries)[i], i);
     if (!item) return tl::unexpected(item.error());
-    if (!dataset.texts.contains(item->caption))
+    if (!dataset.texts.empty() && !dataset.texts.contains(item->caption))
       return malformed(fmt::format("dataset: the caption of '{}' has no hidden states", item->name));
     dataset.items.push_back(std::move(*item));
-  }
-  return {};
-}
-
-Expected<void> read_texts(const Artifact& artifact, Dataset& dataset) {
-  const auto texts = field<std::vector<std::string>>(artifact.metadata, "texts", "dataset");
-  if (!texts) return tl::unexpected(texts.error());
-  for (std::size_t i = 0; i < texts->size(); ++i) {
-    auto states = tensor_field(artifact, text_name(i), 2, "dataset");
-    if (!states) return tl::unexpected(states.error());
-    dataset.texts[(*texts)[i]] = std::move(*states);
   }
   return {};
 }
@@ -76,23 +97,17 @@ class DatasetType final : public PortType {
 
 Artifact Dataset::to_artifact() const {
   Artifact artifact;
-  auto entries = nlohmann::json::array(), captions = nlohmann::json::array();
+  auto entries = nlohmann::json::array();
   for (const auto& item : items) {
     const auto prefix = item_prefix(entries.size());
     artifact.tensors[prefix + "mean"] = item.mean;
     artifact.tensors[prefix + "deviation"] = item.deviation;
     artifact.tensors[prefix + "mask"] = item.mask;
+    if (item.validity) artifact.tensors[prefix + "validity"] = *item.validity;
     entries.push_back(entry_of(item));
   }
-  for (const auto& [caption, states] : texts) {
-    artifact.tensors[text_name(captions.size())] = states;
-    captions.push_back(caption);
-  }
-  artifact.metadata = {{"items", std::move(entries)},
-                       {"texts", std::move(captions)},
-                       {"repeats", repeats},
-                       {"share", share},
-                       {"customer", customer}};
+  artifact.metadata = {{"items", std::move(entries)}, {"repeats", repeats}, {"share", share}, {"customer", customer}};
+  put_texts(texts, text_settings, artifact);
   return artifact;
 }
 
@@ -103,8 +118,11 @@ Expected<Dataset> Dataset::from(const Artifact& artifact) {
   if (!rounds) return tl::unexpected(rounds.error());
   if (!part) return tl::unexpected(part.error());
   if (!own) return tl::unexpected(own.error());
-  Dataset dataset{{}, {}, *rounds, *part, *own};
-  if (auto read = read_texts(artifact, dataset); !read) return tl::unexpected(read.error());
+  auto texts = texts_of(artifact, "dataset");
+  if (!texts) return tl::unexpected(texts.error());
+  const auto settings = text_settings_of(artifact, "dataset");
+  if (!settings) return tl::unexpected(settings.error());
+  Dataset dataset{{}, std::move(*texts), *rounds, *part, *own, *settings};
   if (auto read = read_items(artifact, dataset); !read) return tl::unexpected(read.error());
   if (dataset.items.empty()) return malformed("dataset: it holds no photo");
   if (dataset.repeats < 1 || !(dataset.share > 0)) return malformed("dataset: repeats and share must be positive");

@@ -16,15 +16,30 @@ Tensor filled(Tensor::Shape shape, float value) {
 }
 
 Latents some_latents() {
-  const EncodedPhoto photo{"01.jpg", sha256("one"), filled({4, 2, 3}, 0.5f), filled({4, 2, 3}, 0.1f),
-                           filled({2, 3}, 1)};
-  return {{photo}, {{"a person", filled({77, 8}, 0.25f)}}};
+  const EncodedPhoto photo{"01.jpg",
+                           sha256("one"),
+                           filled({4, 2, 3}, 0.5f),
+                           filled({4, 2, 3}, 0.1f),
+                           filled({2, 3}, 1),
+                           {600, 800, 4, -2, 512, 640},
+                           10,
+                           true};
+  return {{photo}, {{"a person", {filled({77, 8}, 0.25f), filled({5}, 0.5f)}}}, {2, 225}};
 }
 
 Dataset some_dataset() {
-  const DatasetItem item{
-      "01.jpg", sha256("one"), filled({4, 2, 3}, 0.5f), filled({4, 2, 3}, 0.1f), filled({2, 3}, 1), "a person", 0.7};
-  return {{item}, {{"a person", filled({77, 8}, 0.25f)}}, 3, 0.1, true};
+  const DatasetItem item{"01.jpg",
+                         sha256("one"),
+                         filled({4, 2, 3}, 0.5f),
+                         filled({4, 2, 3}, 0.1f),
+                         filled({2, 3}, 1),
+                         "a person",
+                         0.7,
+                         {600, 800, 4, -2, 512, 640},
+                         10,
+                         true,
+                         filled({2, 3}, 0.5f)};
+  return {{item}, {{"a person", {filled({77, 8}, 0.25f), filled({5}, 0.5f)}}}, 3, 0.1, true, {2, 225}};
 }
 
 LoraSet some_lora(float value) {
@@ -47,6 +62,11 @@ TEST(LatentsArtifact, ReadsBackAsItWasWritten) {
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(back->photos[0].name, "01.jpg");
   EXPECT_EQ(back->photos[0].photo, sha256("one"));
+  EXPECT_EQ(back->photos[0].sizes, (PhotoSizes{600, 800, 4, -2, 512, 640}));
+  EXPECT_EQ(back->photos[0].repeats, 10);
+  EXPECT_TRUE(back->photos[0].mirrored);
+  EXPECT_EQ(back->texts.at("a person").pooled->shape(), (Tensor::Shape{5}));
+  EXPECT_EQ(back->text_settings, (TextSettings{2, 225}));
   EXPECT_EQ(digest_of(back->to_artifact()), digest_of(artifact));
 }
 
@@ -73,7 +93,22 @@ TEST(DatasetArtifact, ReadsBackAsItWasWritten) {
   EXPECT_EQ(back->share, 0.1);
   EXPECT_TRUE(back->customer);
   EXPECT_EQ(back->items[0].weight, 0.7);
+  EXPECT_EQ(back->items[0].sizes, (PhotoSizes{600, 800, 4, -2, 512, 640}));
+  EXPECT_EQ(back->items[0].repeats, 10);
+  EXPECT_TRUE(back->items[0].mirrored);
+  EXPECT_EQ(back->items[0].validity->values<float>()[0], 0.5f);
+  EXPECT_TRUE(back->texts.at("a person").pooled.has_value());
+  EXPECT_EQ(back->text_settings, (TextSettings{2, 225}));
   EXPECT_EQ(digest_of(back->to_artifact()), digest_of(artifact));
+}
+
+TEST(DatasetArtifact, NeedsTheStatesOfAllCaptionsOrOfNone) {
+  auto dataset = some_dataset();
+  dataset.texts.clear();
+  EXPECT_EQ(make_dataset_type()->validate(dataset.to_artifact()), "");
+  dataset.texts["another"] = {filled({77, 8}, 0.25f)};
+  EXPECT_EQ(make_dataset_type()->validate(dataset.to_artifact()),
+            "dataset: the caption of '01.jpg' has no hidden states");
 }
 
 TEST(DatasetArtifact, RefusesMasksOfAnotherSizeThanTheLatents) {
