@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "model/fused_weights.h"
 #include "model/torch_call.h"
 
 namespace atelier {
@@ -69,8 +70,10 @@ Expected<std::shared_ptr<const Part>> resident_part(const Model& model, Device& 
 }
 
 template <class Part>
-Expected<std::pair<std::shared_ptr<const Part>, std::uint64_t>> loaded(
-    diffusion::Result<std::shared_ptr<const Part>> part, std::uint64_t bytes) {
+using LoadedPart = Expected<std::pair<std::shared_ptr<const Part>, std::uint64_t>>;
+
+template <class Part>
+LoadedPart<Part> loaded(diffusion::Result<std::shared_ptr<const Part>> part, std::uint64_t bytes) {
   if (!part) return passed_on(part.error());
   return std::pair{std::move(*part), bytes};
 }
@@ -92,9 +95,13 @@ Expected<diffusion::BaseModel> open_base(const Model& model, Context& context) {
 
 Expected<std::shared_ptr<const diffusion::UNet>> resident_unet(const Model& model, Device& device,
                                                                at::ScalarType dtype) {
-  return resident_part<diffusion::UNet>(model, device, "unet", dtype, [&](const auto& base, const auto& options) {
-    return loaded(base.unet(options), bytes_as(base, {diffusion::ModelPart::unet}, dtype));
-  });
+  using diffusion::ModelPart::unet;
+  const auto load = [&](const auto& base, const auto& options) -> LoadedPart<diffusion::UNet> {
+    const auto changed = changed_parts(model, base, {unet});
+    if (!changed) return tl::unexpected(changed.error());
+    return loaded(base.unet(options, *changed), bytes_as(base, {unet}, dtype));
+  };
+  return resident_part<diffusion::UNet>(model, device, "unet", dtype, load);
 }
 
 Expected<std::shared_ptr<const diffusion::Vae>> resident_vae(const Model& model, Device& device, at::ScalarType dtype) {
@@ -106,11 +113,13 @@ Expected<std::shared_ptr<const diffusion::Vae>> resident_vae(const Model& model,
 Expected<std::shared_ptr<const diffusion::TextEncoders>> resident_text_encoders(const Model& model, Device& device,
                                                                                 at::ScalarType dtype) {
   using enum diffusion::ModelPart;
-  return resident_part<diffusion::TextEncoders>(
-      model, device, "text encoders", dtype, [&](const auto& base, const auto& options) {
-        return loaded(base.text_encoders(options), bytes_as(base, {text_encoder, text_encoder_2}, dtype) +
-                                                       base.text_configs().size() * kTokenizerBytes);
-      });
+  const auto load = [&](const auto& base, const auto& options) -> LoadedPart<diffusion::TextEncoders> {
+    const auto changed = changed_parts(model, base, {text_encoder, text_encoder_2});
+    if (!changed) return tl::unexpected(changed.error());
+    return loaded(base.text_encoders(options, *changed),
+                  bytes_as(base, {text_encoder, text_encoder_2}, dtype) + base.text_configs().size() * kTokenizerBytes);
+  };
+  return resident_part<diffusion::TextEncoders>(model, device, "text encoders", dtype, load);
 }
 
 std::int64_t size_multiple(const diffusion::BaseModel& base) { return base.vae_config().downscale(); }

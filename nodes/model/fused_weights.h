@@ -12,9 +12,18 @@
 
 namespace atelier {
 
-// Those of `parts` that the model's LoRAs change, each with all its weights: W + sum_i w_i dW_i, accumulated in
-// float32, cast once to the model's dtype, or where it has none to the base's. Errors: those of BaseModel::weights()
-// and diffusion::fuse().
+// A part's weights: the base's as stored, and where a training changed them (Model::changed) those, in float32. Errors:
+// those of BaseModel::weights(); a changed weight that the base does not have, or of another shape.
+Expected<diffusion::WeightMap> weights_of(const Model& model, const diffusion::BaseModel& base,
+                                          diffusion::ModelPart part);
+
+// All of `parts` that a training changed.
+Expected<diffusion::PartWeights> changed_parts(const Model& model, const diffusion::BaseModel& base,
+                                               const std::vector<diffusion::ModelPart>& parts);
+
+// Those of `parts` that a training or the model's LoRAs change, each with all its weights: W + sum_i w_i dW_i,
+// accumulated in float32, cast once to the model's dtype, or where it has none to the base's. Errors: those of
+// BaseModel::weights() and diffusion::fuse().
 Expected<diffusion::PartWeights> fused_weights(const Model& model, const diffusion::BaseModel& base,
                                                const std::vector<diffusion::ModelPart>& parts);
 

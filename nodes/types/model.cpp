@@ -23,7 +23,37 @@ Expected<FusedLora> fused_lora_of(const Artifact& artifact, const nlohmann::json
   return FusedLora{std::move(*lora), *weight};
 }
 
+constexpr std::string_view kChanged = "changed/";
+
+void put_changed(const ChangedWeights& changed, Artifact& artifact) {
+  for (const auto& [part, weights] : changed.parts)
+    for (const auto& [name, weight] : weights) artifact.tensors[fmt::format("{}{}/{}", kChanged, part, name)] = weight;
+  artifact.metadata["changed"] = changed.digest.hex();
+}
+
+Expected<ChangedWeights> changed_of(const Artifact& artifact) {
+  const auto digest = digest_field(artifact.metadata, "changed", "model");
+  if (!digest) return tl::unexpected(digest.error());
+  ChangedWeights changed{{}, *digest};
+  for (auto it = artifact.tensors.lower_bound(std::string(kChanged));
+       it != artifact.tensors.end() && it->first.starts_with(kChanged); ++it) {
+    const auto name = it->first.substr(kChanged.size());
+    const auto slash = name.find('/');
+    if (slash == std::string::npos || it->second.dtype() != DType::f32)
+      return malformed(fmt::format("model: '{}' is no changed weight", it->first));
+    changed.parts[name.substr(0, slash)][name.substr(slash + 1)] = it->second;
+  }
+  return changed;
+}
+
 }  // namespace
+
+ChangedWeights ChangedWeights::of(Parts parts) {
+  Artifact values;
+  for (const auto& [part, weights] : parts)
+    for (const auto& [name, weight] : weights) values.tensors[part + "/" + name] = weight;
+  return {std::move(parts), digest_of(values)};
+}
 
 const FileRef* single_file_of(const Model& model) {
   for (const auto& file : model.files)
@@ -36,6 +66,7 @@ Digest base_digest(const Model& model) {
   encoder.text("base model").list(model.files.size());
   for (const auto& file : model.files) encoder.text(file.name).digest(file.digest);
   if (!model.prediction_type.empty()) encoder.text("prediction_type").text(model.prediction_type);
+  if (model.changed) encoder.text("changed").digest(model.changed->digest);
   return encoder.finish();
 }
 
@@ -50,6 +81,7 @@ Artifact Model::to_artifact() const {
     entries.push_back({{"weight", weight}, {"lora", one.metadata}});
   }
   if (!entries.empty()) artifact.metadata["loras"] = std::move(entries);
+  if (changed) put_changed(*changed, artifact);
   if (!prediction_type.empty()) artifact.metadata["prediction_type"] = prediction_type;
   if (!dtype.empty()) artifact.metadata["dtype"] = dtype;
   return artifact;
@@ -64,6 +96,11 @@ Expected<Model> Model::from(const Artifact& artifact) {
     auto text = field<std::string>(artifact.metadata, key, "model");
     if (!text) return tl::unexpected(text.error());
     *value = std::move(*text);
+  }
+  if (artifact.metadata.contains("changed")) {
+    auto changed = changed_of(artifact);
+    if (!changed) return tl::unexpected(changed.error());
+    model.changed = std::move(*changed);
   }
   if (!artifact.metadata.contains("loras")) return model;
   const auto entries = field<std::vector<nlohmann::json>>(artifact.metadata, "loras", "model");

@@ -2,6 +2,8 @@
 // files by digest, the LoRAs' factors and their weights; the weights of the sum are made where they are needed. Its
 // port type is in nodes/model, which knows the layouts of a base model.
 #pragma once
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,13 +19,24 @@ struct FusedLora {
   double weight = 1;
 };
 
+// Weights that stand in place of a base's, as a training of them leaves them.
+struct ChangedWeights {
+  using Parts = std::map<std::string, std::map<std::string, Tensor>>;  // "unet", "text_encoder" … -> name -> f32
+
+  Parts parts;
+  Digest digest;  // over names and values
+
+  static ChangedWeights of(Parts parts);
+};
+
 struct Model {
   // Of the base, sorted: a diffusers folder's files by their path in it; a single file as kSingleFile, whatever its
   // name, with the tokenizer for it as "tokenizer/…". Configurations given beside the base are "config/…".
   std::vector<FileRef> files;
-  std::string prediction_type;   // that the base is used with: "epsilon", "v_prediction"; empty: what its files say
-  std::string dtype;             // that weights are written in: "float16", "bfloat16", "float32"; empty: the base's
-  std::vector<FusedLora> loras;  // W' = W + sum_i weight_i dW_i; empty for a base
+  std::string prediction_type;  // that the base is used with: "epsilon", "v_prediction"; empty: what its files say
+  std::string dtype;            // that weights are written in: "float16", "bfloat16", "float32"; empty: the base's
+  std::optional<ChangedWeights> changed;  // of a base that was trained itself
+  std::vector<FusedLora> loras;           // W' = W + sum_i weight_i dW_i; empty for a base
 
   Artifact to_artifact() const;
   // Fault: the artifact is not a well-formed one; the text says why.
@@ -36,7 +49,7 @@ inline constexpr std::string_view kConfigPrefix = "config/";
 // The one file that the base's weights are in; null where the base is a folder.
 const FileRef* single_file_of(const Model& model);
 
-// Identifies the base's content: over names and digests of its files, and how it is used.
+// Identifies the base's content: over names and digests of its files, what was changed, and how it is used.
 Digest base_digest(const Model& model);
 
 }  // namespace atelier
