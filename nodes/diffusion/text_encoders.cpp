@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "diffusion/prompt_chunks.h"
 #include "diffusion/safetensors.h"
 
 namespace atelier::diffusion {
@@ -34,10 +35,19 @@ std::vector<int64_t> cut_chunk(const ClipTokenizer& tokenizer, std::span<const i
   return chunk;
 }
 
+/// The words with their ids for one encoder, behind its vocabulary.
+std::vector<PromptWord> words_of(const TextEncoder& encoder, std::span<const TextWord> words) {
+  std::vector<PromptWord> of_encoder;
+  for (const TextWord& word : words)
+    of_encoder.push_back({word.name, encoder.model->config().vocab_size + word.first, word.vectors});
+  return of_encoder;
+}
+
 /// [chunks * (room + 2)] ids of one caption.
-std::vector<int64_t> caption_chunks(const ClipTokenizer& tokenizer, const std::string& caption, int64_t chunks) {
+std::vector<int64_t> caption_chunks(const ClipTokenizer& tokenizer, const std::string& caption, int64_t chunks,
+                                    std::span<const PromptWord> words) {
   const auto each = static_cast<std::size_t>(room(tokenizer)), total = each * static_cast<std::size_t>(chunks);
-  std::vector<int64_t> ids = tokenizer.encode(caption);
+  std::vector<int64_t> ids = words.empty() ? tokenizer.encode(caption) : ids_with_words(caption, tokenizer, words);
   ids.resize(std::min(ids.size(), total));
   ids.push_back(tokenizer.end_id());
   ids.resize(total + 1, tokenizer.padding_id());  // what follows the start token
@@ -97,7 +107,8 @@ Result<TextEncoders> TextEncoders::create(Architecture architecture, std::vector
   return TextEncoders(architecture, std::move(encoders));
 }
 
-Result<TextIds> TextEncoders::caption_ids(std::span<const std::string> captions, int64_t max_token_length) const {
+Result<TextIds> TextEncoders::caption_ids(std::span<const std::string> captions, int64_t max_token_length,
+                                          std::span<const TextWord> words) const {
   const int64_t each = room(*encoders_[0].tokenizer), chunks = max_token_length / each;
   if (chunks * each != max_token_length || chunks < 1 || chunks > kMostChunks) {
     return fail(
@@ -106,8 +117,9 @@ Result<TextIds> TextEncoders::caption_ids(std::span<const std::string> captions,
   TextIds ids;
   for (const TextEncoder& encoder : encoders_) {
     std::vector<int64_t> all;
+    const auto of_encoder = words_of(encoder, words);
     for (const std::string& caption : captions) {
-      const auto rows = caption_chunks(*encoder.tokenizer, caption, chunks);
+      const auto rows = caption_chunks(*encoder.tokenizer, caption, chunks, of_encoder);
       all.insert(all.end(), rows.begin(), rows.end());
     }
     const auto texts = static_cast<int64_t>(captions.size());

@@ -39,6 +39,13 @@ struct TextIds {
   ChunkJoin join = ChunkJoin::one_text;
 };
 
+/// A word of captions that stands for rows of TextRun::extra in place of its tokens' embeddings.
+struct TextWord {
+  std::string name;
+  int64_t first = 0;  ///< the first of its rows
+  int64_t vectors = 1;
+};
+
 /// What one pass over the encoders is made with.
 struct TextRun {
   int64_t clip_skip = 1;  ///< as kohya and WebUI count: 1 is the last layer, 2 the one before; 2 in SD 1 only
@@ -54,8 +61,10 @@ class TextEncoders {
   static Result<TextEncoders> create(Architecture architecture, std::vector<TextEncoder> encoders);
 
   /// Captions as literal text. @param max_token_length  75, or 150 or 225 as kohya's: ids are start, as many of the
-  /// caption, end and padding, cut into chunks. Errors: another max_token_length.
-  Result<TextIds> caption_ids(std::span<const std::string> captions, int64_t max_token_length = 75) const;
+  /// caption, end and padding, cut into chunks. Words are found as in prompts (prompt_chunks.h). Errors: another
+  /// max_token_length.
+  Result<TextIds> caption_ids(std::span<const std::string> captions, int64_t max_token_length = 75,
+                              std::span<const TextWord> words = {}) const;
 
   /// How many ids of the caption caption_ids() leaves out, at a max_token_length that it takes.
   std::size_t truncated(std::string_view caption, int64_t max_token_length = 75) const;
