@@ -1,33 +1,19 @@
 #include "sampling/sample_node.h"
 
-#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
 
 #include "lora/lora_weights.h"
-#include "model/tensors.h"
 #include "model/torch_call.h"
 #include "sampling/painter.h"
-#include "types/png.h"
+#include "sampling/preview.h"
 
 namespace atelier {
 namespace {
 
 constexpr double kGuessedSecondsPerPicture = 10;
-constexpr std::int64_t kPreviewSide =
-    256;  // px, the longer one; small enough for a report with all pictures of a night
-
-// The picture as a small PNG.
-Expected<std::vector<std::byte>> preview_of(const Tensor& pixels) {
-  const auto height = pixels.shape()[0], width = pixels.shape()[1], longer = std::max(height, width);
-  if (longer <= kPreviewSide) return encode_png(pixels);
-  const auto side = [&](std::int64_t length) { return std::max<std::int64_t>(1, length * kPreviewSide / longer); };
-  const auto planes = as_torch(pixels).permute({2, 0, 1}).to(at::kFloat);  // [3, H, W]
-  const auto small = at::adaptive_avg_pool2d(planes, {side(height), side(width)});
-  return encode_png(as_tensor(small.round().to(at::kByte).permute({1, 2, 0})));
-}
 
 std::vector<ParamSpec> picture_params() {
   const auto size = [](std::string name) {
