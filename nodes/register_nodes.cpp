@@ -10,6 +10,7 @@
 #include "sampling/sample_node.h"
 #include "training/dataset_node.h"
 #include "training/encode_node.h"
+#include "training/train_embedding_node.h"
 #include "training/train_node.h"
 #include "types/captions.h"
 #include "types/dataset.h"
@@ -78,6 +79,7 @@ NodeRegistry make_registry(const Resources& resources) {
   registry.add(make_encode_node());
   registry.add(make_dataset_node());
   registry.add(make_train_node());
+  registry.add(make_train_embedding_node());
   registry.add(make_diff_node());
   registry.add(make_fuse_node());
   registry.add(make_sample_node());

@@ -24,6 +24,7 @@ constexpr double kLargestCappedWeight = 1.0;
 NodeSpec make_spec() {
   NodeSpec spec;
   spec.name = "dataset";
+  spec.version = 2;
   spec.summary = "Puts photos, masks and captions together as one set that `train` learns from.";
   spec.inputs = {
       {"latents", "latents", "The photos, and the captions' hidden states, from `encode`."},
@@ -35,13 +36,16 @@ NodeSpec make_spec() {
       {.name = "repeats",
        .type = ValueType::integer,
        .value = 1,
-       .summary = "How often each photo is shown in one round through the set; steps_per_image counts it too.",
+       .summary = "How often each photo is shown in one round through the set, times its own repeats (kohya's "
+                  "folders); steps_per_image counts them too.",
        .minimum = 1,
        .maximum = 10000},
       {.name = "weight",
        .type = ValueType::number,
        .value = 1.0,
-       .summary = "Factor of the loss of each photo.",
+       .summary =
+           "Factor of the loss of each photo. Of class pictures beside the instance's set it is prior_loss_weight: the "
+           "loss is then mean(instance) + weight * mean(class), as diffusers' DreamBooth has it.",
        .minimum = 0.0001,
        .maximum = 1000},
       {.name = "share",
@@ -100,7 +104,8 @@ Expected<DatasetItem> item_for(const EncodedPhoto& photo, const std::optional<Ma
     job.context.warn(fmt::format("{}: the mask covers only {:.2g} % of it; its weight is at most {}", photo.name,
                                  100 * share, kLargestCappedWeight));
   }
-  return DatasetItem{photo.name, photo.photo, photo.mean, photo.deviation, *mask, caption->text, weight};
+  return DatasetItem{photo.name, photo.photo, photo.mean,    photo.deviation, *mask,         caption->text,
+                     weight,     photo.sizes, photo.repeats, photo.mirrored,  photo.validity};
 }
 
 class DatasetNode final : public SingleNode {
@@ -126,20 +131,28 @@ class DatasetNode final : public SingleNode {
       if (!read) return tl::unexpected(read.error());
       masks = std::move(*read);
     }
-    Dataset dataset{{}, {}, job.params.integer("repeats"), job.params.number("share"), job.params.boolean("customer")};
+    Dataset dataset{{},
+                    {},
+                    job.params.integer("repeats"),
+                    job.params.number("share"),
+                    job.params.boolean("customer"),
+                    latents->text_settings};
     for (const auto& photo : latents->photos) {
       auto item = item_for(photo, masks, *captions, job);
       if (!item) return tl::unexpected(item.error());
-      const auto states = latents->texts.find(item->caption);
-      if (states == latents->texts.end())
-        return failure(fmt::format("{}: its caption \"{}\" was not encoded; give `encode` these captions too",
-                                   photo.name, item->caption));
-      dataset.texts.emplace(*states);
+      if (!latents->texts.empty()) {
+        const auto text = latents->texts.find(item->caption);
+        if (text == latents->texts.end())
+          return failure(fmt::format("{}: its caption \"{}\" was not encoded; give `encode` these captions too",
+                                     photo.name, item->caption));
+        dataset.texts.emplace(*text);
+      }
       dataset.items.push_back(std::move(*item));
     }
-    if (dataset.customer && dataset.items.size() < kFewPhotos)
-      job.context.warn(fmt::format("only {} photo{} of the customer: {} or more make a likeness", dataset.items.size(),
-                                   dataset.items.size() == 1 ? "" : "s", kFewPhotos));
+    const auto photos = static_cast<std::size_t>(std::ranges::count(dataset.items, false, &DatasetItem::mirrored));
+    if (dataset.customer && photos < kFewPhotos)
+      job.context.warn(fmt::format("only {} photo{} of the customer: {} or more make a likeness", photos,
+                                   photos == 1 ? "" : "s", kFewPhotos));
     return Outputs{{"dataset", dataset.to_artifact()}};
   }
 };

@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "model/base_model.h"
 #include "model/tensors.h"
 #include "model/torch_call.h"
+#include "training/caption_encoder.h"
 #include "training/mask_grid.h"
 #include "types/captions.h"
 #include "types/images.h"
@@ -20,24 +22,54 @@ namespace {
 NodeSpec make_spec() {
   NodeSpec spec;
   spec.name = "encode";
+  spec.version = 2;
   spec.summary =
-      "Turns images into the base model's latents (the VAE's mean and deviation) and captions into the text "
-      "encoder's hidden states.";
+      "Turns images into the base model's latents (the VAE's mean and deviation) and captions into what its text "
+      "encoders make of them.";
   spec.place = Place::device;
-  spec.inputs = {{"base", "model", "The base model whose VAE and text encoder are used."},
-                 {"images", "images", "The images, of a size the base takes (a multiple of 8 px)."},
-                 {"captions", "captions", "All captions that a dataset of these images will use.", true}};
+  spec.inputs = {
+      {"base", "model", "The base model whose VAE and text encoder are used."},
+      {"images", "images", "The images, of sizes the base takes (multiples of 64 px for SD 1.5)."},
+      {"captions", "captions",
+       "All captions that a dataset of these images will use; without them a training encodes them itself, as "
+       "it does where it trains a text encoder or changes the words.",
+       true, false}};
   spec.outputs = {{"latents", "latents", "Latents of each image, and hidden states of each different caption."}};
-  spec.params = {{.name = "batch_size",
-                  .type = ValueType::integer,
-                  .value = 4,
-                  .summary = "How many images go through the VAE at once.",
-                  .unit = "images",
-                  .minimum = 1,
-                  .maximum = 64,
-                  .role = ParamRole::execution}};
+  spec.params = {
+      {.name = "clip_skip",
+       .type = ValueType::integer,
+       .value = 1,
+       .summary = "As kohya and WebUI count: 1 is the text encoder's last layer, 2 the one before, for SD 1 "
+                  "only. A training of these images goes by it too.",
+       .minimum = 1,
+       .maximum = 2},
+      {.name = "max_token_length",
+       .type = ValueType::integer,
+       .value = 75,
+       .summary = "Captions are cut to so many tokens: 75, 150 or 225. A training of these images goes by it "
+                  "too.",
+       .unit = "tokens",
+       .minimum = 75,
+       .maximum = 225},
+      {.name = "vae_tile_px",
+       .type = ValueType::integer,
+       .summary = "Larger images pass the VAE in overlapping tiles of this side, blended: less memory, slightly other "
+                  "latents; absent: whole.",
+       .unit = "px",
+       .minimum = 64,
+       .maximum = 4096},
+      {.name = "batch_size",
+       .type = ValueType::integer,
+       .value = 4,
+       .summary = "How many images go through the VAE at once.",
+       .unit = "images",
+       .minimum = 1,
+       .maximum = 64,
+       .role = ParamRole::execution}};
   return spec;
 }
+
+constexpr std::array<std::int64_t, 3> kTokenLengths{75, 150, 225};
 
 Error stopped() { return {ErrorKind::stopped, "encoding was stopped"}; }
 
@@ -46,6 +78,17 @@ at::Tensor pixels_of(std::span<const Image> images) {
   std::vector<at::Tensor> all;
   for (const auto& image : images) all.push_back(as_torch(image.pixels).permute({2, 0, 1}).to(at::kFloat));
   return at::stack(all).div_(127.5).sub_(1);
+}
+
+// A picture that no photo stands behind is its own original.
+PhotoSizes sizes_of(const Image& image) {
+  const bool known = image.original_width > 0;
+  return {known ? image.original_height : image.height(),
+          known ? image.original_width : image.width(),
+          image.crop_top,
+          image.crop_left,
+          image.height(),
+          image.width()};
 }
 
 Tensor validity_of(const Image& image, std::int64_t height, std::int64_t width) {
@@ -76,37 +119,40 @@ Expected<std::vector<EncodedPhoto>> encode_images(const Job& job, const Model& b
     if (auto wrong = check_size(image, size_multiple(*folder)); !wrong.empty()) return failure(wrong);
   const auto vae = resident_vae(base, device);
   if (!vae) return tl::unexpected(vae.error());
+  diffusion::VaePass pass;
+  if (job.params.given("vae_tile_px")) pass.tile_px = job.params.integer("vae_tile_px");
   const auto limit = static_cast<std::size_t>(job.params.integer("batch_size"));
   std::vector<EncodedPhoto> photos;
   while (photos.size() < images.size()) {
     if (job.context.stop_requested()) return tl::unexpected(stopped());
     job.context.progress(static_cast<double>(photos.size()) / static_cast<double>(images.size()), "images");
     const auto batch = next_batch(images, photos.size(), limit);
-    const auto posterior = (*vae)->encode(pixels_of(batch).to(torch_device(device.id())));
+    const auto posterior = (*vae)->encode(pixels_of(batch).to(torch_device(device.id())), pass);
     if (!posterior) return passed_on(posterior.error());
     const auto mean = posterior->mean.cpu(), deviation = posterior->std().cpu();  // [N, 4, h, w]
     for (std::size_t i = 0; i < batch.size(); ++i) {
       const auto row = static_cast<std::int64_t>(i);
       photos.push_back({batch[i].name, batch[i].photo, as_tensor(mean[row].clone()), as_tensor(deviation[row].clone()),
-                        validity_of(batch[i], mean.size(2), mean.size(3))});
+                        validity_of(batch[i], mean.size(2), mean.size(3)), sizes_of(batch[i]), batch[i].repeats,
+                        batch[i].mirrored});
     }
   }
   return photos;
 }
 
 // Every caption by itself, so that its hidden states do not depend on which others there are.
-Expected<std::map<std::string, Tensor>> encode_texts(const Job& job, const Model& base,
-                                                     const std::set<std::string>& captions, Device& device) {
-  const auto encoders = resident_text_encoders(base, device);
-  if (!encoders) return tl::unexpected(encoders.error());
-  std::map<std::string, Tensor> texts;
+Expected<EncodedTexts> encode_texts(const Job& job, const Model& base, const TextSettings& settings,
+                                    const std::set<std::string>& captions, Device& device) {
+  EncodedTexts texts;
+  if (captions.empty()) return texts;
+  const auto encoder = CaptionEncoder::create(base, settings, device);
+  if (!encoder) return tl::unexpected(encoder.error());
   for (const auto& caption : captions) {
     if (job.context.stop_requested()) return tl::unexpected(stopped());
-    if (const auto lost = (*encoders)->truncated(caption); lost > 0)
-      job.context.warn(fmt::format("the caption \"{}\" is too long: its last {} tokens are left out", caption, lost));
-    const auto words = (*encoders)->encode_captions({&caption, 1});
-    if (!words) return passed_on(words.error());
-    texts[caption] = as_tensor(words->context[0]);  // [77, D]
+    if (const auto told = encoder->told_if_cut(caption); !told.empty()) job.context.warn(told);
+    auto text = encoder->encode(caption);
+    if (!text) return tl::unexpected(text.error());
+    texts[caption] = std::move(*text);
   }
   return texts;
 }
@@ -128,6 +174,12 @@ class EncodeNode final : public SingleNode {
     return spec;
   }
 
+  std::vector<std::string> check(const Params& params, const std::map<std::string, std::size_t>&) const override {
+    const auto length = params.integer("max_token_length");
+    if (std::ranges::count(kTokenLengths, length) > 0) return {};
+    return {fmt::format("param 'max_token_length' is {}; it can be 75, 150 or 225", length)};
+  }
+
   Expected<Outputs> run_one(const Job& job, Device& device) const override {
     return call_torch(job.context, [&] { return encode(job, device); });
   }
@@ -143,9 +195,10 @@ class EncodeNode final : public SingleNode {
     if (!captions) return tl::unexpected(captions.error());
     auto photos = encode_images(job, *base, images->items, device);
     if (!photos) return tl::unexpected(photos.error());
-    auto texts = encode_texts(job, *base, *captions, device);
+    const TextSettings settings{job.params.integer("clip_skip"), job.params.integer("max_token_length")};
+    auto texts = encode_texts(job, *base, settings, *captions, device);
     if (!texts) return tl::unexpected(texts.error());
-    return Outputs{{"latents", Latents{std::move(*photos), std::move(*texts)}.to_artifact()}};
+    return Outputs{{"latents", Latents{std::move(*photos), std::move(*texts), settings}.to_artifact()}};
   }
 };
 

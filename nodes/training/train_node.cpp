@@ -2,123 +2,73 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "model/base_model.h"
+#include "model/embeddings.h"
 #include "model/loras.h"
 #include "model/torch_call.h"
-#include "training/train_checkpoint.h"
+#include "training/lora_start.h"
 #include "training/train_spec.h"
-#include "training/training_batch.h"
+#include "training/training_needs.h"
+#include "training/training_run.h"
 
 namespace atelier {
 namespace {
 
-constexpr std::int64_t kGuessedSteps = 1000;  // where steps_per_image says it: five photos at the default
-constexpr double kGuessedSecondsPerStep = 0.5;
-constexpr std::uint64_t kMemoryPerBaseByte = 4;  // float16 file to float32 weights, and as much again for activations
-
-// What a training needs besides its trainer, fixed before its first step.
-struct Setup {
-  std::vector<Dataset> datasets;
-  std::int64_t steps = 0;
-  double alpha = 0;
-  Digest base;
-  std::string version;  // of the base, as kohya's tools call it
-  BatchSettings batch;
-  std::int64_t checkpoint_every = 0;
-};
-
-Expected<std::vector<Dataset>> datasets_of(const Job& job) {
-  std::vector<Dataset> datasets;
-  for (const auto& artifact : job.input_list("datasets")) {
-    auto dataset = Dataset::from(artifact);
-    if (!dataset) return tl::unexpected(dataset.error());
-    datasets.push_back(std::move(*dataset));
+LoraPlan plan_of(const Params& params) {
+  LoraPlan plan;
+  plan.shape.rank = params.integer("rank");
+  plan.shape.alpha = params.given("alpha") ? params.number("alpha") : static_cast<double>(plan.shape.rank);
+  if (params.given("conv_rank")) {
+    plan.shape.conv_rank = params.integer("conv_rank");
+    plan.shape.conv_alpha =
+        params.given("conv_alpha") ? params.number("conv_alpha") : static_cast<double>(plan.shape.conv_rank);
   }
-  const auto& first = datasets.front().items.front();
-  for (const auto& dataset : datasets)
-    for (const auto& item : dataset.items)
-      if (item.mean.shape() != first.mean.shape())
-        return failure(
-            fmt::format("{} has latents of {} x {}, {} of {} x {}: all photos of a training must be of one "
-                        "size; resize them to it",
-                        first.name, first.mean.shape()[2], first.mean.shape()[1], item.name, item.mean.shape()[2],
-                        item.mean.shape()[1]));
-  return datasets;
+  plan.patterns = params.texts("targets");
+  plan.unet = params.boolean("train_unet");
+  plan.text_encoders = params.boolean("train_text_encoder");
+  return plan;
 }
 
-diffusion::TrainingOptions options_of(const Params& params, std::int64_t steps) {
-  diffusion::TrainingOptions options;
-  options.rate.curve =
-      params.text("schedule") == "constant" ? diffusion::LrCurve::constant : diffusion::LrCurve::cosine;
-  options.rate.peak = params.number("learning_rate");
-  options.rate.warmup_steps = params.integer("warmup_steps");
-  options.rate.steps = steps;
-  options.adamw.weight_decay = params.number("weight_decay");
-  options.max_gradient_norm = params.number("max_gradient_norm");
-  options.normalize =
-      params.text("normalize") == "mask" ? diffusion::LossNormalize::mask : diffusion::LossNormalize::none;
-  options.micro_batch = params.integer("micro_batch");
-  return options;
-}
-
-Expected<Setup> setup_of(const Job& job, const Model& base, const diffusion::BaseModel& folder,
-                         const diffusion::NoiseSchedule& schedule, const Device& device) {
-  auto datasets = datasets_of(job);
-  if (!datasets) return tl::unexpected(datasets.error());
-  const auto& params = job.params;
-  Setup setup;
-  setup.steps =
-      params.given("steps") ? params.integer("steps") : steps_for(*datasets, params.integer("steps_per_image"));
-  setup.datasets = std::move(*datasets);
-  setup.alpha = params.given("alpha") ? params.number("alpha") : static_cast<double>(params.integer("rank"));
-  setup.base = base_digest(base);
-  setup.version = version_name(folder);
-  setup.batch = {params.integer("seed"), schedule.timesteps(), folder.vae_config().scaling_factor,
-                 torch_device(device.id())};
-  setup.checkpoint_every = params.integer("checkpoint_every");
-  return setup;
-}
-
-// Goes on from the task's checkpoint where there is one that fits.
-void resume(diffusion::Trainer& trainer, Context& context) {
-  const auto checkpoint = context.load_checkpoint();
-  if (!checkpoint) return;
-  const auto state = state_of(*checkpoint);
-  if (!state) return context.warn(state.error().message + "; the training began anew");
-  if (const auto restored = trainer.restore({*state}); !restored)
-    context.warn(restored.error().message + "; the training began anew");
-}
-
-Expected<void> save(const diffusion::Trainer& trainer, const Setup& setup, Context& context) {
-  return context.save_checkpoint(checkpoint_of(trainer.state(), setup.steps));
-}
-
-// All steps that are left. Errors: stopped, once the state is saved; those of the trainer and of saving.
-Expected<void> run_steps(diffusion::Trainer& trainer, const Setup& setup, const VisitPlan& plan, Context& context) {
-  while (trainer.steps() < setup.steps) {
-    const auto step = trainer.steps();
-    if (context.stop_requested()) {
-      if (auto saved = save(trainer, setup, context); !saved) return saved;
-      return failure(fmt::format("stopped at step {} of {}", step, setup.steps), ErrorKind::stopped);
-    }
-    const auto results = trainer.step(training_batch(setup.datasets, plan, plan.step(step), setup.batch));
-    if (!results) return passed_on(results.error());
-    context.metric("loss", step, results->front().loss);
-    context.metric("gradient_norm", step, results->front().gradient_norm);
-    context.progress(static_cast<double>(step + 1) / static_cast<double>(setup.steps),
-                     fmt::format("step {}/{}", step + 1, setup.steps));
-    if ((step + 1) % setup.checkpoint_every == 0 && step + 1 < setup.steps)
-      if (auto saved = save(trainer, setup, context); !saved) return saved;
+nlohmann::json facts_of(const TrainSetup& setup, const LoraPlan& plan) {
+  nlohmann::json facts = {{"base_model", version_name(setup.base)},
+                          {"steps", setup.steps},
+                          {"rank", plan.shape.rank},
+                          {"alpha", plan.shape.alpha}};
+  if (plan.shape.conv_rank > 0) {
+    facts["conv_rank"] = plan.shape.conv_rank;
+    facts["conv_alpha"] = plan.shape.conv_alpha;
   }
-  return {};
+  return facts;
 }
 
-Outputs outputs_of(const diffusion::Trainer& trainer, const Setup& setup, const Params& params) {
-  auto lora = as_lora_set(trainer.lora());
-  lora.base = setup.base;
-  lora.facts = {
-      {"base_model", setup.version}, {"steps", setup.steps}, {"rank", params.integer("rank")}, {"alpha", setup.alpha}};
-  return {{"lora", lora.to_artifact()}};
+// The LoRA to start from: new, or with what the port `lora` brings.
+Expected<diffusion::Lora> start_of(const Job& job, const TrainSetup& setup, const LoraPlan& plan,
+                                   std::span<const diffusion::LoraTarget> targets) {
+  auto start = starting_lora(targets, plan.shape, job.params.integer("seed"), setup.digest());
+  if (!job.has("lora")) return start;
+  const auto known = lora_of(job.input("lora"));
+  if (!known) return tl::unexpected(known.error());
+  if (const auto told = foreign_base_warning(*known, setup.digest(), "the LoRA to go on from"); !told.empty())
+    job.context.warn(told);
+  auto result = continued(std::move(start), as_diffusion(*known), plan);
+  if (result.left_out > 0)
+    job.context.warn(fmt::format("{} layer{} of the LoRA to go on from {} left out: their part is not trained",
+                                 result.left_out, result.left_out == 1 ? "" : "s",
+                                 result.left_out == 1 ? "is" : "are"));
+  return std::move(result.lora);
+}
+
+// The word that stays as it is; absent where none is given.
+Expected<std::optional<diffusion::Embedding>> fixed_embedding(const Job& job, const TrainSetup& setup) {
+  if (!job.has("embedding")) return std::nullopt;
+  const auto embedding = embedding_of(job.input("embedding"));
+  if (!embedding) return tl::unexpected(embedding.error());
+  if (embedding->base && *embedding->base != setup.digest())
+    job.context.warn(fmt::format("the embedding '{}' was trained on another base model ({}, not {})", embedding->word,
+                                 embedding->base->brief(), setup.digest().brief()));
+  return as_diffusion(*embedding);
 }
 
 class TrainNode final : public SingleNode {
@@ -128,20 +78,17 @@ class TrainNode final : public SingleNode {
     return spec;
   }
 
-  Needs needs(const Params& params, const InputInfo& info) const override {
-    const auto steps = params.given("steps") ? params.integer("steps") : kGuessedSteps;
-    const auto base = info.size_bytes.find("base");
-    Needs needs;
-    needs.seconds = static_cast<double>(steps) * kGuessedSecondsPerStep;
-    if (base != info.size_bytes.end()) needs.device_memory_bytes = kMemoryPerBaseByte * base->second;
-    return needs;
-  }
+  Needs needs(const Params& params, const InputInfo& info) const override { return training_needs(params, info); }
 
-  std::vector<std::string> check(const Params& params, const std::map<std::string, std::size_t>&) const override {
-    if (params.given("steps") && params.integer("warmup_steps") > params.integer("steps"))
-      return {fmt::format("param 'warmup_steps' is {}, more than the {} steps of the training",
-                          params.integer("warmup_steps"), params.integer("steps"))};
-    return {};
+  std::vector<std::string> check(const Params& params,
+                                 const std::map<std::string, std::size_t>& list_sizes) const override {
+    auto mistakes = training_mistakes(spec(), params);
+    const auto embedding = list_sizes.find("embedding");
+    if (embedding != list_sizes.end() && embedding->second > 0 && !params.texts("validation_prompts").empty())
+      mistakes.emplace_back(
+          "param 'validation_prompts' is painted by the base's own words; with an embedding let "
+          "`sample` paint what came out");
+    return mistakes;
   }
 
   Expected<Outputs> run_one(const Job& job, Device& device) const override {
@@ -150,26 +97,45 @@ class TrainNode final : public SingleNode {
 
  private:
   static Expected<Outputs> train(const Job& job, Device& device) {
-    const auto base = Model::from(job.input("base"));
-    if (!base) return tl::unexpected(base.error());
-    if (!base->loras.empty()) return failure("train takes a base model; this one is fused");
-    const auto folder = open_base(*base);
-    if (!folder) return tl::unexpected(folder.error());
-    const auto schedule = diffusion::NoiseSchedule::create(folder->scheduler_config());
-    if (!schedule) return passed_on(schedule.error());
-    const auto setup = setup_of(job, *base, *folder, *schedule, device);
+    auto setup = train_setup(job, device, "train");
     if (!setup) return tl::unexpected(setup.error());
-    const auto unet = resident_unet(*base, device);
+    setup->options.dropout = {job.params.number("rank_dropout"), job.params.number("module_dropout")};
+    if (job.params.given("text_learning_rate")) setup->options.text_rate = job.params.number("text_learning_rate");
+    const auto plan = plan_of(job.params);
+    const auto embedding = fixed_embedding(job, *setup);
+    if (!embedding) return tl::unexpected(embedding.error());
+    TextUse use{.trained = plan.text_encoders};
+    if (*embedding) use.words = {{(*embedding)->name, 0, (*embedding)->vectors.front().size(0)}};
+    const auto texts = row_texts(*setup, use, job.context, device);
+    if (!texts) return tl::unexpected(texts.error());
+    const auto unet = resident_unet(setup->model, device, setup->dtype);
     if (!unet) return tl::unexpected(unet.error());
 
-    const auto start = starting_lora((*unet)->lora_targets(), job.params.integer("rank"), setup->alpha,
-                                     job.params.integer("seed"), setup->base);
-    auto trainer = diffusion::Trainer::lora({*unet}, *schedule, {{start}}, options_of(job.params, setup->steps));
+    const auto targets = chosen_layers(**unet, texts->encoders.get(), plan);
+    if (!targets) return tl::unexpected(targets.error());
+    auto start = start_of(job, *setup, plan, *targets);
+    if (!start) return tl::unexpected(start.error());
+    diffusion::LoraStart lora_start{{std::move(*start)}};
+    if (*embedding) lora_start.extra = (*embedding)->vectors;
+    const bool as_ids = use.trained || !use.words.empty();
+    auto trainer = diffusion::Trainer::lora({*unet, as_ids ? texts->encoders : nullptr}, setup->schedule, lora_start,
+                                            setup->options);
     if (!trainer) return passed_on(trainer.error());
-    resume(*trainer, job.context);
-    const VisitPlan plan(setup->datasets, job.params.integer("batch_size"), job.params.integer("seed"));
-    if (auto done = run_steps(*trainer, *setup, plan, job.context); !done) return tl::unexpected(done.error());
-    return outputs_of(*trainer, *setup, job.params);
+
+    const auto lora_now = [&](const diffusion::Trainer& now) {
+      auto lora = as_lora_set(now.lora());
+      lora.base = setup->digest();
+      lora.facts = facts_of(*setup, plan);
+      return lora;
+    };
+    TrainingRun run(*setup, job, device, *texts->rows, [&](const diffusion::Trainer& now) {
+      auto model = setup->model;
+      model.loras.push_back({lora_now(now), 1});
+      return model;
+    });
+    const auto pictures = run.finish(*trainer);
+    if (!pictures) return tl::unexpected(pictures.error());
+    return Outputs{{"lora", lora_now(*trainer).to_artifact()}, {"validation", pictures->to_artifact()}};
   }
 };
 

@@ -1,127 +1,96 @@
 #include "training/train_spec.h"
 
+#include <fmt/format.h>
+
+#include "training/train_params.h"
+
 namespace atelier {
 namespace {
 
-ParamSpec execution(ParamSpec param) {
-  param.role = ParamRole::execution;
-  return param;
-}
+const PortSpec kBase{"base", "model", "The base model; it stays as it is."};
+const PortSpec kDatasets{"datasets", "dataset", "What to learn from; each is in every step, mixed by their shares.",
+                         true};
+const PortSpec kValidation{.name = "validation",
+                           .type = "pictures",
+                           .summary = "Pictures of validation_prompts from the same seeds as the training went on.",
+                           .aside = true};
 
-std::vector<ParamSpec> lora_params() {
-  return {{.name = "rank",
-           .type = ValueType::integer,
-           .value = 32,
-           .summary = "Rank of the LoRA in every layer.",
-           .minimum = 1,
-           .maximum = 1024},
-          {.name = "alpha",
-           .type = ValueType::number,
-           .summary = "dW is alpha / rank * B A; absent: the rank.",
-           .minimum = 0.001,
-           .maximum = 10000}};
-}
-
-std::vector<ParamSpec> length_params() {
-  return {{.name = "steps",
-           .type = ValueType::integer,
-           .summary = "Length of the training; absent: steps_per_image says it.",
-           .unit = "steps",
-           .minimum = 1,
-           .maximum = 10'000'000},
-          {.name = "steps_per_image",
-           .type = ValueType::integer,
-           .value = 200,
-           .summary = "Steps for each different photo of the customer (of all datasets where none is the customer's), "
-                      "times its repeats; only where `steps` is absent.",
-           .unit = "steps",
-           .minimum = 1,
-           .maximum = 100'000},
-          {.name = "batch_size",
-           .type = ValueType::integer,
-           .value = 1,
-           .summary = "Photos of each dataset in a step, so that every step holds each dataset.",
-           .unit = "photos",
-           .minimum = 1,
-           .maximum = 256}};
-}
-
-std::vector<ParamSpec> optimizer_params() {
-  return {
-      {.name = "learning_rate",
-       .type = ValueType::number,
-       .value = 1e-4,
-       .summary = "Learning rate of AdamW at its peak.",
-       .minimum = 0,
-       .maximum = 1},
-      {.name = "schedule",
-       .type = ValueType::text,
-       .value = "cosine",
-       .summary = "How the learning rate goes on after the warm-up: down to zero at the end, or constant.",
-       .choices = {"cosine", "constant"}},
-      {.name = "warmup_steps",
-       .type = ValueType::integer,
-       .value = 0,
-       .summary = "The learning rate rises linearly over the first so many steps.",
-       .unit = "steps",
-       .minimum = 0,
-       .maximum = 10'000'000},
-      {.name = "weight_decay",
-       .type = ValueType::number,
-       .value = 0.01,
-       .summary = "Decoupled weight decay of AdamW.",
-       .minimum = 0,
-       .maximum = 1},
-      {.name = "max_gradient_norm",
-       .type = ValueType::number,
-       .value = 1.0,
-       .summary = "Gradients are scaled down to this norm; 0: never.",
-       .minimum = 0,
-       .maximum = 1e6},
-      {.name = "normalize",
-       .type = ValueType::text,
-       .value = "none",
-       .summary = "What the masked loss is divided by: 'none', the whole picture, so that a pixel weighs the same in "
-                  "every LoRA; 'mask', the mask's sum, so that a photo does.",
-       .choices = {"none", "mask"}},
-      {.name = "seed",
-       .type = ValueType::integer,
-       .value = 0,
-       .summary = "Of the initial LoRA, noise, timesteps and order; trainings of one seed see alike what they share.",
-       .minimum = 0}};
-}
-
-std::vector<ParamSpec> execution_params() {
-  return {execution({.name = "checkpoint_every",
-                     .type = ValueType::integer,
-                     .value = 50,
-                     .summary = "A training that is cut off goes on from its last checkpoint.",
-                     .unit = "steps",
-                     .minimum = 1,
-                     .maximum = 10'000'000}),
-          execution({.name = "micro_batch",
-                     .type = ValueType::integer,
-                     .value = 0,
-                     .summary = "Rows of a step that pass the model at once: fewer take less memory; 0: all.",
-                     .unit = "photos",
-                     .minimum = 0,
-                     .maximum = 4096})};
+NodeSpec training_spec(std::string name, std::string summary, std::vector<std::vector<ParamSpec>> own_params) {
+  NodeSpec spec;
+  spec.name = std::move(name);
+  spec.summary = std::move(summary);
+  spec.place = Place::device;
+  spec.inputs = {kBase, kDatasets};
+  for (const auto& group : own_params) spec.params.insert(spec.params.end(), group.begin(), group.end());
+  for (const auto& group : {length_params(), loss_params(), caption_params(), validation_params(), execution_params()})
+    spec.params.insert(spec.params.end(), group.begin(), group.end());
+  return spec;
 }
 
 }  // namespace
 
 NodeSpec train_spec() {
-  NodeSpec spec;
-  spec.name = "train";
-  spec.summary =
-      "Trains a LoRA on attention, projections and feed-forward of the base's UNet, under the datasets' masks.";
-  spec.place = Place::device;
-  spec.inputs = {{"base", "model", "The base model; it stays as it is."},
-                 {"datasets", "dataset", "What to learn from; each is in every step, mixed by their shares.", true}};
-  spec.outputs = {{"lora", "lora", "What was learned."}};
-  for (const auto& group : {lora_params(), length_params(), optimizer_params(), execution_params()})
-    spec.params.insert(spec.params.end(), group.begin(), group.end());
+  auto spec = training_spec(
+      "train",
+      "Trains a LoRA of the base's UNet, its text encoders or both, under the datasets' masks. With an embedding it is "
+      "the second half of pivotal tuning.",
+      {lora_params(), optimizer_params({.rate = 1e-4, .text_rate = true}), validation_picture_params()});
+  spec.version = 2;
+  spec.inputs.push_back({"lora", "lora", "A LoRA to go on from; its layers keep their ranks.", false, false});
+  spec.inputs.push_back(
+      {"embedding", "embedding", "A trained word that the captions hold; it stays as it is.", false, false});
+  spec.outputs = {{"lora", "lora", "What was learned."}, kValidation};
   return spec;
+}
+
+NodeSpec train_embedding_spec() {
+  auto spec = training_spec(
+      "train_embedding",
+      "Trains what a new word means to the base (textual inversion): vectors in the text encoders' tables, all else "
+      "stays. The captions must hold the word.",
+      {embedding_params(), optimizer_params({.rate = 5e-4})});
+  spec.outputs = {{"embedding", "embedding", "The word and its vectors."}};
+  return spec;
+}
+
+NodeSpec train_model_spec() {
+  auto spec =
+      training_spec("train_model",
+                    "Trains the base's own weights (DreamBooth, fine-tuning): all of the UNet, of the text "
+                    "encoders or of both, or those that patterns choose.",
+                    {model_params(), optimizer_params({.rate = 5e-6, .text_rate = true}), validation_picture_params()});
+  spec.outputs = {{"model", "model", "The base with the weights that were changed."}, kValidation};
+  return spec;
+}
+
+std::vector<std::string> training_mistakes(const NodeSpec& spec, const Params& params) {
+  std::vector<std::string> mistakes;
+  const auto wrong = [&](bool is, std::string text) {
+    if (is) mistakes.push_back(std::move(text));
+  };
+  const auto has = [&](std::string_view name) { return spec.param(name) != nullptr; };
+  const auto warmup = params.integer("warmup_steps");
+  wrong(params.given("steps") && warmup > params.integer("steps"),
+        fmt::format("param 'warmup_steps' is {}, more than the {} steps of the training", warmup,
+                    params.given("steps") ? params.integer("steps") : 0));
+  wrong(params.given("max_timestep") && params.integer("min_timestep") >= params.integer("max_timestep"),
+        "param 'min_timestep' must be under 'max_timestep'");
+  wrong(params.integer("restarts") > 1 && params.text("schedule") != "cosine_with_restarts",
+        "param 'restarts' goes with schedule: cosine_with_restarts");
+  wrong(params.integer("keep_tokens") > 0 && !params.boolean("shuffle_tags"),
+        "param 'keep_tokens' goes with shuffle_tags: true");
+  const bool validates = params.integer("validation_every") > 0;
+  wrong(params.boolean("keep_best") && !validates, "param 'keep_best' needs validation_every");
+  wrong(!params.texts("validation_prompts").empty() && !validates, "param 'validation_prompts' needs validation_every");
+  if (has("train_unet"))
+    wrong(!params.boolean("train_unet") && !params.boolean("train_text_encoder"),
+          "neither train_unet nor train_text_encoder is true; nothing would be trained");
+  if (has("text_learning_rate"))
+    wrong(params.given("text_learning_rate") && !params.boolean("train_text_encoder"),
+          "param 'text_learning_rate' goes with train_text_encoder: true");
+  if (has("conv_alpha"))
+    wrong(params.given("conv_alpha") && !params.given("conv_rank"), "param 'conv_alpha' goes with conv_rank");
+  return mistakes;
 }
 
 }  // namespace atelier

@@ -9,8 +9,20 @@
 
 namespace atelier {
 
+namespace {
+
+std::int64_t repeats_of(const Dataset& dataset, const DatasetItem& item) { return dataset.repeats * item.repeats; }
+
+}  // namespace
+
 VisitPlan::VisitPlan(std::span<const Dataset> datasets, std::int64_t batch_size, std::int64_t seed)
-    : datasets_(datasets), batch_size_(static_cast<std::size_t>(batch_size)), seed_(seed) {}
+    : datasets_(datasets), batch_size_(static_cast<std::size_t>(batch_size)), seed_(seed) {
+  for (const auto& dataset : datasets) {
+    std::int64_t visits = 0;
+    for (const auto& item : dataset.items) visits += repeats_of(dataset, item);
+    per_round_.push_back(static_cast<std::size_t>(visits));
+  }
+}
 
 std::vector<std::size_t> VisitPlan::round_order(std::size_t dataset, std::uint64_t round) const {
   const auto& items = datasets_[dataset].items;
@@ -19,7 +31,7 @@ std::vector<std::size_t> VisitPlan::round_order(std::size_t dataset, std::uint64
   using Place = std::tuple<double, Digest, std::uint64_t, std::size_t>;  // draw; the rest only settles ties
   std::vector<Place> places;
   for (std::size_t item = 0; item < items.size(); ++item)
-    for (std::int64_t repeat = 0; repeat < datasets_[dataset].repeats; ++repeat) {
+    for (std::int64_t repeat = 0; repeat < repeats_of(datasets_[dataset], items[item]); ++repeat) {
       const auto copy = copies[items[item].photo]++;
       auto stream = RandomStream(seed_, "visiting order", items[item].photo).at(round).at(copy);
       places.emplace_back(stream.uniform(), items[item].photo, copy, item);
@@ -37,7 +49,7 @@ std::vector<Visit> VisitPlan::step(std::int64_t step) const {
     std::vector<std::size_t> order;
     std::uint64_t round_of_order = 0;
     for (std::size_t row = 0; row < batch_size_; ++row) {
-      const auto per_round = items.size() * static_cast<std::size_t>(datasets_[d].repeats);
+      const auto per_round = per_round_[d];
       const auto position = static_cast<std::size_t>(step) * batch_size_ + row;
       const std::uint64_t round = position / per_round;
       if (order.empty() || round != round_of_order) order = round_order(d, round_of_order = round);
@@ -64,7 +76,8 @@ std::int64_t steps_for(std::span<const Dataset> datasets, std::int64_t steps_per
   std::map<Digest, std::int64_t> repeats;  // of each different photo
   for (const auto& dataset : datasets)
     for (const auto& item : dataset.items)
-      if (dataset.customer || !any_customer) repeats[item.photo] = std::max(repeats[item.photo], dataset.repeats);
+      if (!item.mirrored && (dataset.customer || !any_customer))
+        repeats[item.photo] = std::max(repeats[item.photo], repeats_of(dataset, item));
   std::int64_t visits = 0;
   for (const auto& [photo, times] : repeats) visits += times;
   return visits * steps_per_image;

@@ -3,8 +3,9 @@
 //
 // Every step holds `batch_size` photos of each dataset, so trainings of equally many steps see a customer's photos
 // equally often, whatever else they learn from. Within a dataset photos come in rounds: each round shows every photo
-// `repeats` times, in an order drawn for each photo by itself; the same photos come in the same order in another
-// training of the same seed. How much a dataset counts (its share) is a factor of the loss, not of the visits.
+// `repeats` times (the dataset's times its own), in an order drawn for each photo by itself; the same photos come in
+// the same order in another training of the same seed. How much a dataset counts (its share) is a factor of the loss,
+// not of the visits.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -41,12 +42,13 @@ class VisitPlan {
   std::vector<std::size_t> round_order(std::size_t dataset, std::uint64_t round) const;  // items, each `repeats` times
 
   std::span<const Dataset> datasets_;
+  std::vector<std::size_t> per_round_;  // visits in a round of each dataset
   std::size_t batch_size_;
   std::int64_t seed_;
 };
 
 // How many steps `steps_per_image` asks for: that many for each different photo of the customer times its repeats; for
-// each photo of all datasets where none is the customer's.
+// each photo of all datasets where none is the customer's. Mirrored copies are no photos of their own.
 std::int64_t steps_for(std::span<const Dataset> datasets, std::int64_t steps_per_image);
 
 }  // namespace atelier

@@ -37,7 +37,7 @@ TEST_F(Registry, HasAllPortTypes) {
 TEST_F(Registry, HasTheNodesOfThePortraitMethod) {
   EXPECT_THAT(registry.names(),
               ElementsAre("align", "caption", "checkpoint", "class_pictures", "dataset", "diff", "encode", "fuse",
-                          "load", "resize", "sample", "segment", "split_captions", "train"));
+                          "load", "resize", "sample", "segment", "split_captions", "train", "train_embedding"));
 }
 
 TEST_F(Registry, MakesThePipelineThatShipsValid) {
@@ -50,6 +50,14 @@ TEST_F(Registry, MakesThePipelineThatShipsValid) {
   for (const auto& step : pipeline->steps)
     if (step.scope == Scope::batch && step.node->spec().name == "train") of_the_batch.insert(step.name);
   EXPECT_THAT(of_the_batch, ElementsAre("look"));
+}
+
+TEST_F(Registry, MakesAKohyaUsersPipelineValid) {
+  const auto pipeline = load_pipeline(*files, ATELIER_SOURCE_DIR "/pipelines/kohya.yaml", registry);
+  std::string mistakes;
+  if (!pipeline)
+    for (const auto& mistake : pipeline.error()) mistakes += mistake.text() + "\n";
+  EXPECT_EQ(mistakes, "");
 }
 
 // An empty portrait mask would fail the customer for a photo of a dog among the photos of the person.

@@ -46,7 +46,7 @@ inline Tensor constant_tensor(Tensor::Shape shape, float value) {
 inline Dataset tiny_dataset(const std::vector<std::string>& photos, bool customer = true, float mask = 1) {
   Dataset dataset;
   dataset.customer = customer;
-  dataset.texts["a person"] = normal_tensor({kTinyTokens, kTinyWidth}, "a person");
+  dataset.texts["a person"] = {normal_tensor({kTinyTokens, kTinyWidth}, "a person")};
   for (const auto& photo : photos)
     dataset.items.push_back({photo, sha256(photo), normal_tensor({4, kTinyGrid, kTinyGrid}, photo, 4),
                              constant_tensor({4, kTinyGrid, kTinyGrid}, 0.1f),

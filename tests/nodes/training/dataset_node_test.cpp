@@ -43,8 +43,8 @@ struct Sources {
       captions.items.push_back({name, "a person"});
       masks.items.push_back({name, mask_of(16)});
     }
-    latents.texts["a person"] = constant({77, 8}, 0.5f);
-    latents.texts["not used"] = constant({77, 8}, 0.25f);
+    latents.texts["a person"] = {constant({77, 8}, 0.5f)};
+    latents.texts["not used"] = {constant({77, 8}, 0.25f)};
   }
   Inputs inputs(bool with_masks = true) const {
     Inputs all{{"latents", {latents.to_artifact()}}, {"captions", {captions.to_artifact()}}};
@@ -102,6 +102,37 @@ TEST(DatasetNode, CarriesRepeatsWeightAndShare) {
   EXPECT_EQ(dataset.items[0].weight, 0.5);
   EXPECT_EQ(dataset.share, 2.0);
   EXPECT_FALSE(dataset.customer);
+}
+
+TEST(DatasetNode, CarriesWhatIsKnownOfEachPhotoAndOfItsText) {
+  Sources sources({"a.png"});
+  auto& photo = sources.latents.photos[0];
+  photo.sizes = {600, 800, 1, 2, 32, 32};
+  photo.repeats = 10;
+  photo.mirrored = true;
+  photo.validity = constant({4, 4}, 0.75f);
+  sources.latents.text_settings = {2, 150};
+  const auto dataset = make(sources.inputs()).dataset();
+  EXPECT_EQ(dataset.items[0].sizes, photo.sizes);
+  EXPECT_EQ(dataset.items[0].repeats, 10);
+  EXPECT_TRUE(dataset.items[0].mirrored);
+  EXPECT_EQ(dataset.items[0].validity->values<float>()[0], 0.75f);
+  EXPECT_EQ(dataset.text_settings, (TextSettings{2, 150}));
+}
+
+TEST(DatasetNode, NeedsNoTextsWhereNoneWereEncoded) {
+  Sources sources({"a.png"});
+  sources.latents.texts.clear();
+  const auto dataset = make(sources.inputs()).dataset();
+  EXPECT_TRUE(dataset.texts.empty());
+  EXPECT_EQ(dataset.items[0].caption, "a person");
+}
+
+TEST(DatasetNode, CountsNoMirroredCopiesAsPhotosOfTheCustomer) {
+  Sources sources({"a.png", "b.png", "c.png"});
+  sources.latents.photos[2].mirrored = true;
+  EXPECT_THAT(make(sources.inputs(), {{"customer", true}}).warnings,
+              ElementsAre("only 2 photos of the customer: 3 or more make a likeness"));
 }
 
 TEST(DatasetNode, RefusesAnEmptyMaskByTheFilesName) {

@@ -92,8 +92,64 @@ TEST(Encode, EncodesEveryDifferentCaptionOnceAndByItself) {
                                                           {{{"a.png", "a wall"}, {"b.png", ""}}}}))
                         .latents();
   EXPECT_EQ(many.texts.size(), 3u);
-  const auto alone = one.texts.at("a person").bytes(), among = many.texts.at("a person").bytes();
+  const auto alone = one.texts.at("a person").states.bytes(), among = many.texts.at("a person").states.bytes();
   EXPECT_TRUE(std::equal(alone.begin(), alone.end(), among.begin(), among.end()));
+}
+
+TEST(Encode, CarriesSizesRepeatsAndMirroredCopies) {
+  auto image = picture("a.png", 48, 32);
+  image.original_width = 1200;
+  image.original_height = 800;
+  image.crop_left = 3;
+  image.crop_top = 5;
+  image.repeats = 10;
+  image.mirrored = true;
+  const auto latents = encode(inputs_of({image})).latents();
+  EXPECT_EQ(latents.photos[0].sizes, (PhotoSizes{800, 1200, 5, 3, 32, 48}));
+  EXPECT_EQ(latents.photos[0].repeats, 10);
+  EXPECT_TRUE(latents.photos[0].mirrored);
+}
+
+TEST(Encode, TakesLargeImagesThroughTheVaeInTilesWhenAsked) {
+  const auto whole = encode(inputs_of({picture("a.png", 128, 128)})).latents();
+  const auto tiled = encode(inputs_of({picture("a.png", 128, 128)}), {{"vae_tile_px", 64}}).latents();
+  const auto one = as_torch(whole.photos[0].mean), other = as_torch(tiled.photos[0].mean);
+  EXPECT_EQ(one.sizes(), other.sizes());
+  EXPECT_FALSE(at::equal(one, other));
+}
+
+TEST(Encode, KeepsNoTextsWithoutCaptions) {
+  auto inputs = inputs_of({picture("a.png")});
+  inputs.erase("captions");
+  const auto latents = encode(inputs, {{"max_token_length", 150}}).latents();
+  EXPECT_TRUE(latents.texts.empty());
+  EXPECT_EQ(latents.text_settings, (TextSettings{1, 150}));
+}
+
+TEST(Encode, TakesLongerCaptionsWhenAsked) {
+  std::string caption;
+  for (int i = 0; i < 100; ++i) caption += "a ";
+  const auto encoded = encode(inputs_of({picture("a.png")}, {{{{"a.png", caption}}}}), {{"max_token_length", 225}});
+  EXPECT_THAT(encoded.warnings, testing::IsEmpty());
+  EXPECT_THAT(encoded.latents().texts.at(caption).states.shape(), ElementsAre(227, kTinyWidth));
+}
+
+TEST(Encode, TakesThePenultimateStatesAtClipSkipTwo) {
+  const auto last = encode(inputs_of({picture("a.png")})).latents();
+  const auto skipped = encode(inputs_of({picture("a.png")}), {{"clip_skip", 2}}).latents();
+  FakeDevice device;
+  const auto encoders = *resident_text_encoders(*Model::from(tiny_base()), device);
+  const std::string caption = "a person";
+  const auto wanted = encoders->encode(*encoders->caption_ids({&caption, 1}), {.clip_skip = 2});
+  ASSERT_TRUE(wanted);
+  EXPECT_TRUE(at::equal(as_torch(skipped.texts.at(caption).states), wanted->context[0]));
+  EXPECT_FALSE(at::equal(as_torch(last.texts.at(caption).states), wanted->context[0]));
+}
+
+TEST(Encode, TellsATokenLengthThatKohyasToolsDoNotHave) {
+  const auto node = make_encode_node();
+  EXPECT_THAT(node->check(Params(node->spec(), {{"max_token_length", 100}}), {}),
+              ElementsAre("param 'max_token_length' is 100; it can be 75, 150 or 225"));
 }
 
 TEST(Encode, RefusesASizeThatTheBaseDoesNotTake) {

@@ -33,7 +33,7 @@ Artifact demo_base(const std::filesystem::path& folder) {
 
 Dataset demo_dataset(const std::vector<std::string>& photos, float mask) {
   auto dataset = tiny_dataset(photos, true, mask);
-  dataset.texts["a person"] = normal_tensor({kTinyTokens, kDemoWidth}, "a person");
+  dataset.texts["a person"] = {normal_tensor({kTinyTokens, kDemoWidth}, "a person")};
   return dataset;
 }
 

@@ -65,6 +65,31 @@ TEST(VisitPlan, RepeatsAPhotoWithinTheRoundAndCountsItsVisits) {
   EXPECT_EQ(visits["b.jpg"], (std::vector<std::uint64_t>{0, 1, 2, 3, 4, 5}));
 }
 
+TEST(VisitPlan, ShowsAPhotoAsOftenAsItsFolderSaysTimesTheSetsRepeats) {
+  auto dataset = dataset_of({"a", "b"});
+  dataset.repeats = 2;
+  dataset.items[1].repeats = 3;
+  const std::vector<Dataset> datasets{dataset};
+  std::map<std::string, std::vector<std::uint64_t>> visits;
+  for (const auto& [name, visit] : shown(datasets, 0, 16)) visits[name].push_back(visit);  // two rounds of eight
+  EXPECT_EQ(visits["a.jpg"], (std::vector<std::uint64_t>{0, 1, 2, 3}));
+  EXPECT_EQ(visits["b.jpg"], (std::vector<std::uint64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
+}
+
+TEST(VisitPlan, ShowsAPhotoAndItsMirroredCopyEquallyOften) {
+  auto dataset = dataset_of({"a", "b"});
+  auto copy = dataset.items[0];
+  copy.name = "a.mirrored.jpg";
+  copy.photo = sha256("mirrored a");
+  copy.mirrored = true;
+  dataset.items.push_back(copy);
+  const std::vector<Dataset> datasets{dataset};
+  std::map<std::string, int> visits;
+  for (const auto& [name, visit] : shown(datasets, 0, 12)) ++visits[name];
+  EXPECT_EQ(visits["a.jpg"], 4);
+  EXPECT_EQ(visits["a.mirrored.jpg"], 4);
+}
+
 TEST(VisitPlan, NeverDrawsTheSameNoiseForTwoCopiesOfAPhoto) {
   auto dataset = dataset_of({"a", "b"});
   dataset.items.push_back(dataset.items[0]);
@@ -113,6 +138,16 @@ TEST(StepsPerImage, CountsTheCustomersPhotosOnly) {
 TEST(StepsPerImage, CountsAPhotoOnceThatStandsInTwoDatasets) {
   const std::vector<Dataset> datasets{dataset_of({"a", "b"}, true), dataset_of({"b", "c"}, true)};
   EXPECT_EQ(steps_for(datasets, 10), 30);
+}
+
+TEST(StepsPerImage, CountsRepeatsOfFoldersAndNoMirroredCopies) {
+  auto dataset = dataset_of({"a", "b"});
+  dataset.repeats = 2;
+  dataset.items[0].repeats = 10;
+  dataset.items.push_back({"a.mirrored.jpg", sha256("mirrored a"), {}, {}, {}, "", 1});
+  dataset.items.back().mirrored = true;
+  const std::vector<Dataset> datasets{dataset};
+  EXPECT_EQ(steps_for(datasets, 5), 5 * (2 * 10 + 2));
 }
 
 TEST(StepsPerImage, CountsAllPhotosWhereNoneIsTheCustomers) {
