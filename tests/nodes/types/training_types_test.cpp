@@ -52,8 +52,10 @@ LoraSet some_lora(float value) {
 }
 
 Model some_model() {
-  const FileRef unet{"unet/config.json", sha256("unet"), "/models/base/unet/config.json", 12};
-  return {{unet}, {{some_lora(1), 0.6}, {some_lora(2), 0.9}}};
+  Model model;
+  model.files = {{"unet/config.json", sha256("unet"), "/models/base/unet/config.json", 12}};
+  model.loras = {{some_lora(1), 0.6}, {some_lora(2), 0.9}};
+  return model;
 }
 
 TEST(LatentsArtifact, ReadsBackAsItWasWritten) {
@@ -141,6 +143,20 @@ TEST(ModelArtifact, ReadsBackAsItWasWrittenWithItsLoras) {
   ASSERT_EQ(back->loras.size(), 2u);
   EXPECT_EQ(back->loras[1].weight, 0.9);
   EXPECT_EQ(digest_of(back->to_artifact()), digest_of(artifact));
+}
+
+TEST(ModelArtifact, KeepsTheWeightsThatATrainingChangedAndIsAnotherBaseByThem) {
+  auto model = some_model();
+  const auto plain = base_digest(model);
+  model.changed = ChangedWeights::of({{"unet", {{"conv_in.weight", filled({2, 2}, 1)}}}});
+  const auto back = Model::from(model.to_artifact());
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->changed->parts.at("unet").at("conv_in.weight").values<float>()[0], 1);
+  EXPECT_EQ(back->loras.size(), 2u);
+  EXPECT_NE(base_digest(model), plain);
+  EXPECT_EQ(base_digest(*back), base_digest(model));
+  model.changed = ChangedWeights::of({{"unet", {{"conv_in.weight", filled({2, 2}, 2)}}}});
+  EXPECT_NE(base_digest(*back), base_digest(model));
 }
 
 TEST(ModelArtifact, HasTheDigestOfItsContentWhereverTheFilesLie) {
