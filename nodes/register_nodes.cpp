@@ -11,6 +11,7 @@
 #include "training/dataset_node.h"
 #include "training/encode_node.h"
 #include "training/train_embedding_node.h"
+#include "training/train_model_node.h"
 #include "training/train_node.h"
 #include "types/captions.h"
 #include "types/dataset.h"
@@ -80,6 +81,7 @@ NodeRegistry make_registry(const Resources& resources) {
   registry.add(make_dataset_node());
   registry.add(make_train_node());
   registry.add(make_train_embedding_node());
+  registry.add(make_train_model_node());
   registry.add(make_diff_node());
   registry.add(make_fuse_node());
   registry.add(make_sample_node());

@@ -37,7 +37,8 @@ TEST_F(Registry, HasAllPortTypes) {
 TEST_F(Registry, HasTheNodesOfThePortraitMethod) {
   EXPECT_THAT(registry.names(),
               ElementsAre("align", "caption", "checkpoint", "class_pictures", "dataset", "diff", "encode", "fuse",
-                          "load", "resize", "sample", "segment", "split_captions", "train", "train_embedding"));
+                          "load", "resize", "sample", "segment", "split_captions", "train", "train_embedding",
+                          "train_model"));
 }
 
 TEST_F(Registry, MakesThePipelineThatShipsValid) {
