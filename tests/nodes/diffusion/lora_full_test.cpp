@@ -18,35 +18,21 @@ class FullLoraGolden : public GoldenTest {
     const at::NoGradGuard no_grad;
     const auto config = must(parse_unet_config(read_json(golden->path / "model/unet/config.json"), "config.json"));
     WeightReader reader(std::move(weights), "unet");
-    return must(UNet::create(config, reader))->forward(golden_input(*golden), adapters);
+    return must(UNet::create(config, reader))->forward(golden->input(), adapters);
   }
 };
-INSTANTIATE_TEST_SUITE_P(Own, FullLoraGolden, ::testing::Values("sd1_tiny"), golden_name);
-INSTANTIATE_TEST_SUITE_P(Peers, FullLoraGolden, ::testing::Values("peers/sd1", "peers/sd2", "peers/sdxl"), golden_name);
+ATELIER_ARCHITECTURES_SUITE(FullLoraGolden);
 
 TEST_P(FullLoraGolden, FusedIntoTheTextEncodersGivesTheirOutputs) {
   const Lora full = lora();
   const std::vector<WeightedLora> terms = {{&full, 1}};
-  const auto encoders = encoders_of(*golden);
-  ASSERT_FALSE(encoders.empty());
-  for (const EncoderNames& encoder : encoders) {
-    const WeightMap base = in_float32(text_weights(*golden, encoder));
-    const auto model = text_model(*golden, encoder, must(fuse(base, encoder.part, terms)));
-    const auto states = must(model->encode((*golden)[std::string(encoder.golden) + ".ids"]));
-    const at::Tensor& wanted = (*golden)[std::string("lora_full.") + encoder.golden + ".last"];
-    EXPECT_LT(greatest_difference(states.last, wanted), kTolerance) << encoder.folder;
-    EXPECT_GT(greatest_difference((*golden)[std::string(encoder.golden) + ".last"], wanted), 1e-2) << encoder.folder;
-  }
-}
-
-TEST_P(FullLoraGolden, AsAdaptersOfTheTextEncodersGivesTheirOutputs) {
-  const Adapters adapters = adapters_of(lora());
-  for (const EncoderNames& encoder : encoders_of(*golden)) {
-    const auto model = text_model(*golden, encoder, text_weights(*golden, encoder));
-    const auto states = must(model->encode((*golden)[std::string(encoder.golden) + ".ids"], {.adapters = &adapters}));
-    EXPECT_LT(greatest_difference(states.last, (*golden)[std::string("lora_full.") + encoder.golden + ".last"]),
-              kTolerance)
-        << encoder.folder;
+  for (std::size_t i = 0; i < encoder_count(*golden); ++i) {
+    const WeightMap base = in_float32(golden->text_weights(i));
+    const auto model = text_model_of(*golden, i, must(fuse(base, encoder_part(i), terms)));
+    const at::Tensor last = must(model->encode(text_golden(*golden, i, "ids"))).last;
+    const at::Tensor& wanted = text_golden(*golden, i, "last", "lora_full.");
+    EXPECT_LT(greatest_difference(last, wanted), kTolerance) << "text encoder " << i;
+    EXPECT_GT(greatest_difference(text_golden(*golden, i, "last"), wanted), 1e-2) << "text encoder " << i;
   }
 }
 
@@ -61,7 +47,7 @@ TEST_P(FullLoraGolden, FusedIntoTheUNetAndAsItsAdaptersGivesItsOutput) {
 
 TEST_P(FullLoraGolden, HasTheSameKeysWhenItIsWrittenAgain) {
   Lora full = lora();
-  if (golden->facts.value("variant", "") == "sd2") full.base = LoraBase{Architecture::sd2};
+  full.base = LoraBase{golden->architecture()};
   const LoraFile file = to_kohya(full, {});
   const WeightMap given = must(must(Safetensors::open(golden->path / "lora_full_kohya.safetensors")).tensors());
   ASSERT_EQ(file.tensors.size(), given.size());
@@ -73,42 +59,31 @@ TEST_P(FullLoraGolden, HasTheSameKeysWhenItIsWrittenAgain) {
 
 /// Files with the layers of all models, in diffusers.
 class PythonLoraFile : public GoldenTest {};
-INSTANTIATE_TEST_SUITE_P(PythonBases, PythonLoraFile, ::testing::Values("peers/sd1", "peers/sd2", "peers/sdxl"),
+INSTANTIATE_TEST_SUITE_P(PythonBases, PythonLoraFile, ::testing::Values("sd1_tiny", "sd2_tiny", "sdxl_tiny"),
                          golden_name);
 
 /// Our outputs for the golden inputs, under the names that the script gives diffusers' own.
 WeightMap our_outputs(const GoldenFolder& golden, const Adapters& adapters) {
   const at::NoGradGuard no_grad;
-  WeightMap out = {{"unet", golden.unet()->forward(golden_input(golden), adapters)}};
-  for (const EncoderNames& encoder : encoders_of(golden))
-    out[encoder.golden] = must(text_model(golden, encoder, text_weights(golden, encoder))
-                                   ->encode(golden[std::string(encoder.golden) + ".ids"], {.adapters = &adapters}))
-                              .last;
+  WeightMap out = {{"unet", golden.unet()->forward(golden.input(), adapters)}};
+  for (std::size_t i = 0; i < encoder_count(golden); ++i)
+    out["text" + std::to_string(i)] =
+        must(golden.text_model(i)->encode(text_golden(golden, i, "ids"), {.adapters = &adapters})).last;
   return out;
 }
 
 WeightMap case_of(const GoldenFolder& golden) {
-  const UNetInput input = golden_input(golden);
+  const UNetInput input = golden.input();
   WeightMap inputs = {{"sample", input.sample}, {"t", input.timesteps}, {"context", input.context}};
-  if (input.pooled.defined()) inputs.merge(WeightMap{{"pooled", input.pooled}, {"time_ids", input.time_ids}});
-  const auto encoders = encoders_of(golden);
-  for (size_t i = 0; i < encoders.size(); ++i)
-    inputs["ids" + std::to_string(i)] = golden[std::string(encoders[i].golden) + ".ids"];
+  if (golden.sdxl()) inputs.merge(WeightMap{{"pooled", input.pooled}, {"time_ids", input.time_ids}});
+  for (std::size_t i = 0; i < encoder_count(golden); ++i)
+    inputs["ids" + std::to_string(i)] = text_golden(golden, i, "ids");
   return inputs;
 }
 
 TEST_P(PythonLoraFile, OfEveryLayerGivesDiffusersOurOutputs) {
   ATELIER_REQUIRE_VENV();
-  std::vector<LoraTarget> targets = golden->unet()->adaptable_layers();
-  for (const EncoderNames& encoder : encoders_of(*golden)) {
-    const auto model = text_model(*golden, encoder, text_weights(*golden, encoder));
-    targets.insert(targets.end(), model->adaptable_layers().begin(), model->adaptable_layers().end());
-  }
-  Lora lora = random_lora(targets, /*size=*/0.3, /*seed=*/12);
-  const auto variant = golden->facts.at("variant").get<std::string>();
-  lora.base = variant == "sdxl"  ? LoraBase{Architecture::sdxl}
-              : variant == "sd2" ? LoraBase{Architecture::sd2, PredictionType::v_prediction}
-                                 : LoraBase{};
+  const Lora lora = random_lora(*golden, /*size=*/0.3, /*seed=*/12);
   const test::TemporaryFolder folder;
   const LoraFile file = to_kohya(lora, {.title = "every layer"});
   must(write_safetensors(folder / "lora.safetensors", file.tensors, file.metadata));

@@ -1,14 +1,10 @@
 // The models of a golden folder that a LoRA can change, and one random LoRA for all of their layers.
 #pragma once
 
-#include <ATen/core/grad_mode.h>
-
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "diffusion/adapters.h"
-#include "diffusion/clip_text.h"
 #include "diffusion/lora_algebra.h"
 #include "diffusion/lora_fuse.h"
 #include "golden_unet.h"
@@ -16,34 +12,25 @@
 
 namespace atelier::diffusion {
 
-/// Folders, LoRA parts and goldens' names of the text encoders, in the base's order.
-struct EncoderNames {
-  const char *folder, *golden;
-  LoraPart part;
-  std::string_view prefix;
-};
-inline constexpr EncoderNames kEncoders[] = {
-    {"text_encoder", "text0", LoraPart::text_encoder, kTextEncoderPrefix},
-    {"text_encoder_2", "text1", LoraPart::text_encoder_2, kTextEncoder2Prefix}};
+inline std::size_t encoder_count(const GoldenFolder& golden) { return golden.sdxl() ? 2 : 1; }
 
-inline std::vector<EncoderNames> encoders_of(const GoldenFolder& golden) {
-  std::vector<EncoderNames> names;
-  for (const EncoderNames& encoder : kEncoders)
-    if (std::filesystem::exists(golden.path / "model" / encoder.folder)) names.push_back(encoder);
-  return names;
+inline LoraPart encoder_part(std::size_t encoder) {
+  return encoder == 0 ? LoraPart::text_encoder : LoraPart::text_encoder_2;
 }
 
-inline WeightMap text_weights(const GoldenFolder& golden, const EncoderNames& encoder) {
-  return must(must(Safetensors::open(golden.path / "model" / encoder.folder / "model.safetensors")).tensors());
+/// A golden of an encoder: text0.ids, lora_full.text1.last.
+inline const at::Tensor& text_golden(const GoldenFolder& golden, std::size_t encoder, const std::string& name,
+                                     const std::string& before = "") {
+  return golden[before + "text" + std::to_string(encoder) + "." + name];
 }
 
-/// The encoder with these weights.
-inline std::shared_ptr<const ClipTextModel> text_model(const GoldenFolder& golden, const EncoderNames& encoder,
-                                                       WeightMap weights) {
-  const auto config =
-      must(parse_text_config(read_json(golden.path / "model" / encoder.folder / "config.json"), encoder.folder));
-  WeightReader reader(std::move(weights), encoder.folder);
-  return must(ClipTextModel::create(config, reader, encoder.prefix));
+/// The encoder with other weights.
+inline std::shared_ptr<const ClipTextModel> text_model_of(const GoldenFolder& golden, std::size_t encoder,
+                                                          WeightMap weights) {
+  const auto config = read_json(golden.text_folder("text_encoder", encoder) / "config.json");
+  WeightReader reader(std::move(weights), "text_encoder");
+  return must(
+      ClipTextModel::create(must(parse_text_config(config, "config.json")), reader, text_encoder_prefix(encoder)));
 }
 
 /// float32 copies: float16 would round what is added.
@@ -53,19 +40,14 @@ inline WeightMap in_float32(WeightMap weights) {
   return weights;
 }
 
-/// The golden inputs of the UNet.
-inline UNetInput golden_input(const GoldenFolder& golden) {
-  UNetInput input{golden["unet.sample"], golden["unet.t"], golden["unet.context"]};
-  if (golden.facts.value("variant", "") == "sdxl") {
-    input.pooled = golden["text1.embeds"];
-    input.time_ids = at::tensor({96, 160, 3, 5, 112, 144, 128, 64, 0, 7, 80, 96, 200, 120, 9, 0, 64, 128}, at::kFloat)
-                         .view({3, 6});  // TIME_IDS of goldens.py
+/// Every layer of the UNet and the text encoders, with unequal ranks and alphas, each moving its weight by `size`
+/// (Frobenius).
+inline Lora random_lora(const GoldenFolder& golden, double size, uint64_t seed) {
+  std::vector<LoraTarget> targets = golden.unet()->adaptable_layers();
+  for (std::size_t i = 0; i < encoder_count(golden); ++i) {
+    const auto model = golden.text_model(i);
+    targets.insert(targets.end(), model->adaptable_layers().begin(), model->adaptable_layers().end());
   }
-  return input;
-}
-
-/// Every layer that can be adapted, with unequal ranks and alphas, each moving its weight by `size` (Frobenius).
-inline Lora random_lora(const std::vector<LoraTarget>& targets, double size, uint64_t seed) {
   RandomLoras random(seed);
   Lora lora;
   for (const LoraTarget& target : targets) {
@@ -73,6 +55,7 @@ inline Lora random_lora(const std::vector<LoraTarget>& targets, double size, uin
     layer.alpha *= size / norm(layer);
     lora.layers[target.name] = layer;
   }
+  lora.base = LoraBase{golden.architecture()};
   return lora;
 }
 
