@@ -4,13 +4,17 @@
 #include <fmt/format.h>
 
 #include <fstream>
+#include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "diffusion/clip_text.h"
 #include "diffusion/config.h"
+#include "diffusion/config_json.h"
 #include "diffusion/initial_weights.h"
+#include "diffusion/json_reader.h"
 #include "diffusion/safetensors.h"
-#include "diffusion/tokenizer.h"
+#include "diffusion/text_encoders.h"
 #include "diffusion/unet.h"
 #include "diffusion/vae.h"
 
@@ -22,89 +26,105 @@ using Json = nlohmann::json;
 
 constexpr int64_t kNormGroups = 32;
 constexpr int64_t kMaxWidth = 320;  // SD 1.5's own
-constexpr const char* kDiffusersVersion = "0.42.1";
+constexpr int64_t kSamplePx = 128;  // what the files say that the model was trained at
+constexpr const char* kDtype = "float16";
+constexpr const char* kClipPadding = "<|endoftext|>";
+constexpr const char* kOpenClipPadding = "!";  // id 0
 
-Json unet_config(int64_t width) {
-  return {{"_class_name", "UNet2DConditionModel"},
-          {"_diffusers_version", kDiffusersVersion},
-          {"sample_size", 16},
-          {"in_channels", 4},
-          {"out_channels", 4},
-          {"block_out_channels", {width, width, 2 * width, 2 * width}},
-          {"down_block_types", {"CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"}},
-          {"up_block_types", {"UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"}},
-          {"layers_per_block", 2},
-          {"cross_attention_dim", width},
-          {"attention_head_dim", 8},
-          {"norm_num_groups", kNormGroups}};
+/// What a folder is made of.
+struct Parts {
+  Architecture architecture;
+  UNetConfig unet;
+  VaeConfig vae;
+  std::vector<TextConfig> texts;
+  std::vector<std::string> paddings;  // of each text encoder's tokenizer
+  SchedulerConfig scheduler;
+};
+
+TextConfig text_config(int64_t width, Activation activation) {
+  return {.hidden_size = width,
+          .intermediate_size = 4 * width,
+          .layers = 3,
+          .heads = 4,
+          .activation = activation,
+          .projection_dim = width};
 }
 
-Json vae_config(int64_t width) {
-  return {{"_class_name", "AutoencoderKL"},
-          {"_diffusers_version", kDiffusersVersion},
-          {"sample_size", 128},
-          {"in_channels", 3},
-          {"out_channels", 3},
-          {"latent_channels", 4},
-          {"block_out_channels", {width, width, 2 * width, 2 * width}},
-          {"down_block_types", std::vector<std::string>(4, "DownEncoderBlock2D")},
-          {"up_block_types", std::vector<std::string>(4, "UpDecoderBlock2D")},
-          {"layers_per_block", 2},
-          {"norm_num_groups", kNormGroups},
-          {"scaling_factor", 0.18215}};
+Parts sd1_parts(int64_t w) {
+  Parts parts{.architecture = Architecture::sd1,
+              .unet = {.levels = {{w, true, 8, 1}, {w, true, 8, 1}, {2 * w, true, 8, 1}, {2 * w, false, 8, 1}},
+                       .cross_attention_dim = w,
+                       .sample_size = kSamplePx / 8},
+              .vae = {.block_out_channels = {w, w, 2 * w, 2 * w}},
+              .texts = {text_config(w, Activation::quick_gelu)},
+              .paddings = {kClipPadding},
+              .scheduler = {}};
+  return parts;
 }
 
-Json text_config(int64_t width) {
-  return {{"architectures", Json::array({"CLIPTextModel"})},
-          {"model_type", "clip_text_model"},
-          {"vocab_size", 49408},
-          {"hidden_size", width},
-          {"intermediate_size", 4 * width},
-          {"num_hidden_layers", 3},
-          {"num_attention_heads", 4},
-          {"max_position_embeddings", 77},
-          {"hidden_act", "quick_gelu"},
-          {"layer_norm_eps", 1e-5},
-          {"projection_dim", width},
-          {"bos_token_id", 49406},
-          {"eos_token_id", 49407},
-          {"pad_token_id", 1},
-          {"torch_dtype", "float16"}};
+Parts sd2_parts(int64_t w) {
+  constexpr int64_t kHeadChannels = 16;
+  Parts parts = sd1_parts(w);
+  parts.architecture = Architecture::sd2;
+  for (UNetLevel& level : parts.unet.levels) level.heads = level.channels / kHeadChannels;
+  parts.unet.linear_projection = true;
+  parts.texts = {text_config(w, Activation::gelu)};
+  parts.paddings = {kOpenClipPadding};
+  parts.scheduler.prediction_type = PredictionType::v_prediction;
+  return parts;
 }
 
-Json scheduler_config() {
-  return {{"_class_name", "DDIMScheduler"},
-          {"_diffusers_version", kDiffusersVersion},
-          {"num_train_timesteps", 1000},
-          {"beta_start", 0.00085},
-          {"beta_end", 0.012},
-          {"beta_schedule", "scaled_linear"},
-          {"prediction_type", "epsilon"},
-          {"clip_sample", false},
-          {"set_alpha_to_one", false},
-          {"steps_offset", 1},
-          {"timestep_spacing", "leading"}};
+Parts sdxl_parts(int64_t w) {
+  constexpr int64_t kLegacyEos = 2;  // as SDXL's files say: the largest id of a text
+  Parts parts = sd1_parts(w);
+  parts.architecture = Architecture::sdxl;
+  parts.unet.levels = {{w, false, 2, 1}, {2 * w, true, 4, 1}, {2 * w, true, 4, 2}};
+  parts.unet.linear_projection = true;
+  parts.unet.cross_attention_dim = w + 2 * w;
+  parts.unet.text_time = TextTimeConfig{.size_waves = w / 4, .input = 2 * w + TextTimeConfig::kSizes * (w / 4)};
+  parts.vae.scaling_factor = 0.13025;
+  parts.texts.push_back(text_config(2 * w, Activation::gelu));
+  parts.texts[1].with_projection = true;
+  for (TextConfig& text : parts.texts) text.eos_id = kLegacyEos;
+  parts.paddings.emplace_back(kOpenClipPadding);
+  return parts;
 }
 
-Json model_index() {
-  return {{"_class_name", "StableDiffusionPipeline"},       {"_diffusers_version", kDiffusersVersion},
-          {"scheduler", {"diffusers", "DDIMScheduler"}},    {"unet", {"diffusers", "UNet2DConditionModel"}},
-          {"vae", {"diffusers", "AutoencoderKL"}},          {"text_encoder", {"transformers", "CLIPTextModel"}},
-          {"tokenizer", {"transformers", "CLIPTokenizer"}}, {"safety_checker", {nullptr, nullptr}},
-          {"feature_extractor", {nullptr, nullptr}},        {"requires_safety_checker", false}};
+using MakeParts = Parts (*)(int64_t width);
+
+const std::map<std::string, MakeParts>& makers() {
+  static const std::map<std::string, MakeParts> all{{"sd1", sd1_parts}, {"sd2", sd2_parts}, {"sdxl", sdxl_parts}};
+  return all;
 }
 
-/// The weights that a model of this configuration asks for, drawn. `prefix` stands before each name in the file.
+/// The weights that a model of this configuration asks for, drawn under the names that `named` gives them.
 template <class Model, class Config>
-Result<WeightMap> draw_weights(Result<Config> (*parse)(const Json&, const std::string&), const Json& json,
-                               const std::string& prefix, uint64_t seed) {
-  auto config = parse(json, "config.json");
-  if (!config) return tl::unexpected(config.error());
+Result<WeightMap> draw_weights(const Config& config, uint64_t seed,
+                               const std::function<std::string(const std::string&)>& named) {
   WeightReader blank = WeightReader::blank();
-  if (auto model = Model::create(*config, blank); !model) return tl::unexpected(model.error());
+  if (auto model = Model::create(config, blank); !model) return tl::unexpected(model.error());
   std::map<std::string, std::vector<int64_t>> shapes;
-  for (const auto& [name, shape] : blank.asked()) shapes[prefix + name] = shape;
+  for (const auto& [name, shape] : blank.asked()) shapes[named(name)] = shape;
   return initial_weights(shapes, seed);
+}
+
+std::string as_asked(const std::string& name) { return name; }
+
+/// As published files name them. The projection stands outside of text_model.
+std::string published_text_name(const std::string& name) {
+  return name.starts_with("text_projection") ? name : "text_model." + name;
+}
+
+/// The second encoder's weights are drawn under names of their own: by the first's they would be the same numbers.
+Result<WeightMap> draw_text(const TextConfig& config, std::size_t encoder, uint64_t seed) {
+  if (encoder == 0) return draw_weights<ClipTextModel>(config, seed, published_text_name);
+  const std::string own = std::string(text_encoder_prefix(encoder));
+  auto drawn = draw_weights<ClipTextModel>(config, seed,
+                                           [&](const std::string& name) { return own + published_text_name(name); });
+  if (!drawn) return drawn;
+  WeightMap weights;
+  for (const auto& [name, weight] : *drawn) weights[name.substr(own.size())] = weight;
+  return weights;
 }
 
 /// Makes the latents what the rest relies on in a trained autoencoder. They vary by about 1 once scaled: a random
@@ -139,18 +159,24 @@ Result<void> write_part(const fs::path& folder, const Json& config, const std::s
   return write_safetensors(folder / weights_name, *weights, {{"format", "pt"}});
 }
 
-Result<void> copy_tokenizer(const fs::path& from, const fs::path& to) {
+Result<void> write_tokenizer(const fs::path& from, const fs::path& to, const std::string& padding) {
   std::error_code error;
   fs::create_directories(to, error);
   for (const char* name : {"vocab.json", "merges.txt", "tokenizer_config.json"}) {
     if (!error) fs::copy_file(from / name, to / name, error);
     if (error) return fail(fmt::format("{}: cannot be copied: {}", (from / name).string(), error.message()));
   }
-  return {};
+  if (padding == kClipPadding) return {};
+  auto config = read_json_object(from / "tokenizer_config.json");
+  if (!config) return tl::unexpected(config.error());
+  (*config)["pad_token"] = padding;
+  return write_text(to / "tokenizer_config.json", config->dump(2) + "\n");
 }
 
 Result<void> check_options(const InitOptions& options, const fs::path& folder, const fs::path& tokenizer_folder) {
-  if (options.arch != "sd1") return fail(fmt::format("arch '{}' is not known; known: sd1", options.arch));
+  if (!makers().contains(options.arch)) {
+    return fail(fmt::format("arch '{}' is not known; known: sd1, sd2, sdxl", options.arch));
+  }
   if (options.width < kNormGroups || options.width > kMaxWidth || options.width % kNormGroups != 0) {
     return fail(fmt::format("width is {}, expected a multiple of {} up to {}", options.width, kNormGroups, kMaxWidth));
   }
@@ -166,24 +192,35 @@ Result<void> check_options(const InitOptions& options, const fs::path& folder, c
   return {};
 }
 
+Result<void> write_text_part(const fs::path& folder, const Parts& parts, std::size_t encoder, uint64_t seed,
+                             const fs::path& tokenizer_folder) {
+  const std::string number = encoder == 0 ? "" : fmt::format("_{}", encoder + 1);
+  const TextConfig& config = parts.texts[encoder];
+  auto ok = write_part(folder / ("text_encoder" + number), text_json(config, kDtype), "model.safetensors",
+                       draw_text(config, encoder, seed));
+  if (ok) ok = write_tokenizer(tokenizer_folder, folder / ("tokenizer" + number), parts.paddings[encoder]);
+  return ok;
+}
+
 }  // namespace
 
 Result<void> init_model(const InitOptions& options, const fs::path& folder, const fs::path& tokenizer_folder) {
   if (auto ok = check_options(options, folder, tokenizer_folder); !ok) return ok;
-  const Json unet = unet_config(options.width), vae = vae_config(options.width), text = text_config(options.width);
-  auto vae_weights = draw_weights<Vae>(parse_vae_config, vae, "", options.seed);
+  const Parts parts = makers().at(options.arch)(options.width);
+  auto vae_weights = draw_weights<Vae>(parts.vae, options.seed, as_asked);
   if (vae_weights) settle_latents(*vae_weights);
-  auto ok = write_part(folder / "unet", unet, "diffusion_pytorch_model.safetensors",
-                       draw_weights<UNet>(parse_unet_config, unet, "", options.seed));
-  if (ok) ok = write_part(folder / "vae", vae, "diffusion_pytorch_model.safetensors", std::move(vae_weights));
+  auto ok = write_part(folder / "unet", unet_json(parts.unet), "diffusion_pytorch_model.safetensors",
+                       draw_weights<UNet>(parts.unet, options.seed, as_asked));
   if (ok) {
-    ok = write_part(folder / "text_encoder", text, "model.safetensors",
-                    draw_weights<ClipTextModel>(parse_text_config, text, "text_model.", options.seed));
+    ok = write_part(folder / "vae", vae_json(parts.vae, kSamplePx), "diffusion_pytorch_model.safetensors",
+                    std::move(vae_weights));
   }
-  if (ok) ok = write_text(folder / "scheduler/scheduler_config.json", scheduler_config().dump(2) + "\n");
-  if (ok) ok = copy_tokenizer(tokenizer_folder, folder / "tokenizer");
+  for (std::size_t i = 0; ok && i < parts.texts.size(); ++i) {
+    ok = write_text_part(folder, parts, i, options.seed, tokenizer_folder);
+  }
+  if (ok) ok = write_text(folder / "scheduler/scheduler_config.json", scheduler_json(parts.scheduler).dump(2) + "\n");
   // Last, so that a folder with a model_index.json is a whole model.
-  if (ok) ok = write_text(folder / "model_index.json", model_index().dump(2) + "\n");
+  if (ok) ok = write_text(folder / "model_index.json", model_index_json(parts.architecture).dump(2) + "\n");
   return ok;
 }
 

@@ -36,36 +36,71 @@ inline nlohmann::json read_json(const std::filesystem::path& path) {
   return nlohmann::json::parse(stream);
 }
 
-struct GoldenFolder {
-  explicit GoldenFolder(std::filesystem::path folder)
-      : path(std::move(folder)),
-        values(must(must(Safetensors::open(path / "goldens.safetensors")).tensors())),
-        facts(read_json(path / "goldens.json")) {}
+/// The parts of a diffusers folder, as its files have them.
+struct ModelFolder {
+  std::filesystem::path model;
+  Architecture architecture = Architecture::sd1;
 
-  const at::Tensor& operator[](const std::string& name) const { return values.at(name); }
+  bool sdxl() const { return architecture == Architecture::sdxl; }
+
+  nlohmann::json json(const std::string& file) const { return read_json(model / file); }
 
   WeightMap weights(const std::string& part) const {
-    return must(must(Safetensors::open(path / "model" / part / "diffusion_pytorch_model.safetensors")).tensors());
+    return must(must(Safetensors::open(model / part / "diffusion_pytorch_model.safetensors")).tensors());
   }
 
   std::shared_ptr<const UNet> unet(ModelOptions options = {}) const {
-    const auto config = must(parse_unet_config(read_json(path / "model/unet/config.json"), "config.json"));
     WeightReader reader(weights("unet"), "unet", options);
-    return must(UNet::create(config, reader));
+    return must(UNet::create(must(parse_unet_config(json("unet/config.json"), "config.json")), reader));
   }
 
   std::shared_ptr<const Vae> vae(ModelOptions options = {}) const {
-    const auto config = must(parse_vae_config(read_json(path / "model/vae/config.json"), "config.json"));
     WeightReader reader(weights("vae"), "vae", options);
-    return must(Vae::create(config, reader));
+    return must(Vae::create(must(parse_vae_config(json("vae/config.json"), "config.json")), reader));
   }
 
-  bool sdxl() const { return values.contains("text1.ids"); }
-
-  Architecture architecture() const {
-    if (sdxl()) return Architecture::sdxl;
-    return facts.value("variant", "sd1") == "sd2" ? Architecture::sd2 : Architecture::sd1;
+  SchedulerConfig scheduler() const {
+    return must(parse_scheduler_config(json("scheduler/scheduler_config.json"), "scheduler_config.json"));
   }
+
+  /// `text_encoder` or `tokenizer`, of the first encoder or the second.
+  static std::string text_part(const std::string& part, std::size_t encoder) {
+    return encoder == 0 ? part : part + "_2";
+  }
+
+  WeightMap text_weights(std::size_t encoder) const {
+    const auto file = model / text_part("text_encoder", encoder) / "model.safetensors";
+    return must(must(Safetensors::open(file)).tensors());
+  }
+
+  std::shared_ptr<const ClipTextModel> text_model(std::size_t encoder, ModelOptions options = {}) const {
+    const auto config = json(text_part("text_encoder", encoder) + "/config.json");
+    WeightReader reader(text_weights(encoder), "text_encoder", options);
+    return must(
+        ClipTextModel::create(must(parse_text_config(config, "config.json")), reader, text_encoder_prefix(encoder)));
+  }
+
+  TextEncoders text_encoders() const {
+    std::vector<TextEncoder> encoders;
+    for (std::size_t i = 0; i < (sdxl() ? 2 : 1); ++i) {
+      auto tokenizer = must(ClipTokenizer::open(model / text_part("tokenizer", i)));
+      encoders.push_back({std::make_shared<const ClipTokenizer>(std::move(tokenizer)), text_model(i)});
+    }
+    return must(TextEncoders::create(architecture, std::move(encoders)));
+  }
+};
+
+struct GoldenFolder : ModelFolder {
+  explicit GoldenFolder(std::filesystem::path folder)
+      : ModelFolder{folder / "model"},
+        path(std::move(folder)),
+        values(must(must(Safetensors::open(path / "goldens.safetensors")).tensors())),
+        facts(read_json(path / "goldens.json")) {
+    const std::string variant = facts.value("variant", "sd1");
+    if (variant != "sd1") architecture = variant == "sdxl" ? Architecture::sdxl : Architecture::sd2;
+  }
+
+  const at::Tensor& operator[](const std::string& name) const { return values.at(name); }
 
   /// What unet.out and the LoRAs' outputs were computed from.
   UNetInput input() const {
@@ -77,35 +112,6 @@ struct GoldenFolder {
                    at::kFloat)
             .view({3, 6});  // TIME_IDS in the scripts
     return in;
-  }
-
-  WeightMap text_weights(std::size_t encoder) const {
-    return must(must(Safetensors::open(text_folder("text_encoder", encoder) / "model.safetensors")).tensors());
-  }
-
-  std::shared_ptr<const ClipTextModel> text_model(std::size_t encoder, ModelOptions options = {}) const {
-    const auto config =
-        must(parse_text_config(read_json(text_folder("text_encoder", encoder) / "config.json"), "config.json"));
-    WeightReader reader(text_weights(encoder), "text_encoder", options);
-    return must(ClipTextModel::create(config, reader, text_encoder_prefix(encoder)));
-  }
-
-  TextEncoders text_encoders() const {
-    std::vector<TextEncoder> encoders;
-    for (std::size_t i = 0; i < (sdxl() ? 2 : 1); ++i) {
-      auto tokenizer = must(ClipTokenizer::open(text_folder("tokenizer", i)));
-      encoders.push_back({std::make_shared<const ClipTokenizer>(std::move(tokenizer)), text_model(i)});
-    }
-    return must(TextEncoders::create(architecture(), std::move(encoders)));
-  }
-
-  SchedulerConfig scheduler() const {
-    return must(
-        parse_scheduler_config(read_json(path / "model/scheduler/scheduler_config.json"), "scheduler_config.json"));
-  }
-
-  std::filesystem::path text_folder(const std::string& part, std::size_t encoder) const {
-    return path / "model" / (encoder == 0 ? part : part + "_2");
   }
 
   std::filesystem::path path;

@@ -91,7 +91,7 @@ TEST(ModelInit, RefusesWhatItCannotMake) {
   const auto error = [&](const InitOptions& options, const fs::path& to, const fs::path& clip = kClip) {
     return init_model(options, to, clip).error().message;
   };
-  EXPECT_EQ(error({.arch = "sdxl"}, folder / "m"), "arch 'sdxl' is not known; known: sd1");
+  EXPECT_EQ(error({.arch = "sd3"}, folder / "m"), "arch 'sd3' is not known; known: sd1, sd2, sdxl");
   EXPECT_EQ(error({.width = 48}, folder / "m"), "width is 48, expected a multiple of 32 up to 320");
   EXPECT_EQ(error({.width = 0}, folder / "m"), "width is 0, expected a multiple of 32 up to 320");
   EXPECT_EQ(error({.width = 352}, folder / "m"), "width is 352, expected a multiple of 32 up to 320");
