@@ -39,9 +39,10 @@ inline nlohmann::json read_json(const std::filesystem::path& path) {
 /// The parts of a diffusers folder, as its files have them.
 struct ModelFolder {
   std::filesystem::path model;
-  Architecture architecture = Architecture::sd1;
+  Architecture kind = Architecture::sd1;
 
-  bool sdxl() const { return architecture == Architecture::sdxl; }
+  Architecture architecture() const { return kind; }
+  bool sdxl() const { return kind == Architecture::sdxl; }
 
   nlohmann::json json(const std::string& file) const { return read_json(model / file); }
 
@@ -86,7 +87,7 @@ struct ModelFolder {
       auto tokenizer = must(ClipTokenizer::open(model / text_part("tokenizer", i)));
       encoders.push_back({std::make_shared<const ClipTokenizer>(std::move(tokenizer)), text_model(i)});
     }
-    return must(TextEncoders::create(architecture, std::move(encoders)));
+    return must(TextEncoders::create(kind, std::move(encoders)));
   }
 };
 
@@ -97,7 +98,7 @@ struct GoldenFolder : ModelFolder {
         values(must(must(Safetensors::open(path / "goldens.safetensors")).tensors())),
         facts(read_json(path / "goldens.json")) {
     const std::string variant = facts.value("variant", "sd1");
-    if (variant != "sd1") architecture = variant == "sdxl" ? Architecture::sdxl : Architecture::sd2;
+    if (variant != "sd1") kind = variant == "sdxl" ? Architecture::sdxl : Architecture::sd2;
   }
 
   const at::Tensor& operator[](const std::string& name) const { return values.at(name); }

@@ -61,7 +61,7 @@ TEST_P(TextEncodersGolden, SkipTheLastLayerInSd1Alone) {
   const GoldenFolder& g = *golden;
   const auto encoders = g.text_encoders();
   const auto skipped = encoders.encode(must(encoders.caption_ids(prompts())), {.clip_skip = 2});
-  switch (g.architecture) {
+  switch (g.architecture()) {
     case Architecture::sd1:
       EXPECT_TRUE(near(must(skipped).context, g["text0.clip_skip_2"], kTolerance));
       break;
