@@ -36,6 +36,19 @@ Adapters Adapters::to(at::Device device) const {
   return moved;
 }
 
+Adapters Adapters::under(std::string_view prefix) const {
+  LayerMap layers;
+  for (auto at = layers_.lower_bound(prefix); at != layers_.end() && at->first.starts_with(prefix); ++at)
+    layers.insert(*at);
+  return with_layers(std::move(layers));
+}
+
+Adapters Adapters::with_layers(LayerMap layers) const {
+  Adapters other = *this;
+  other.layers_ = std::move(layers);
+  return other;
+}
+
 const AdapterLayer* Adapters::find(std::string_view layer) const {
   const auto found = layers_.find(layer);
   return found == layers_.end() ? nullptr : &found->second;
@@ -48,10 +61,11 @@ at::Tensor Adapters::of_rows(const at::Tensor& per_tenant) const {
 at::Tensor Adapters::add_linear(std::string_view layer, const at::Tensor& x, at::Tensor y) const {
   const AdapterLayer* adapter = find(layer);
   if (!adapter) return y;
-  const at::Tensor a = of_rows(adapter->a.flatten(2));                // [r, in] or [N, r, in]
-  const at::Tensor b = of_rows(adapter->b);                           // [out, r] or [N, out, r]
-  const at::Tensor scale = of_rows(adapter->scale.view({-1, 1, 1}));  // [1, 1] or [N, 1, 1]
-  const at::Tensor low = at::matmul(x, a.transpose(-1, -2)) * scale;  // [N, T, r]
+  const auto in_dtype = [&](const at::Tensor& tensor) { return of_rows(tensor).to(x.scalar_type()); };
+  const at::Tensor a = in_dtype(adapter->a.flatten(2));                // [r, in] or [N, r, in]
+  const at::Tensor b = in_dtype(adapter->b);                           // [out, r] or [N, out, r]
+  const at::Tensor scale = in_dtype(adapter->scale.view({-1, 1, 1}));  // [1, 1] or [N, 1, 1]
+  const at::Tensor low = at::matmul(x, a.transpose(-1, -2)) * scale;   // [N, T, r]
   return y + at::matmul(low, b.transpose(-1, -2));
 }
 
@@ -59,14 +73,15 @@ at::Tensor Adapters::add_conv2d(std::string_view layer, const at::Tensor& x, at:
                                 int64_t padding) const {
   const AdapterLayer* adapter = find(layer);
   if (!adapter) return y;
+  const auto in_dtype = [&](const at::Tensor& tensor) { return of_rows(tensor).to(x.scalar_type()); };
   const int64_t rows = x.size(0), rank = adapter->a.size(1);
   // A kernel for each row: the rows become groups of one grouped convolution, one group when K = 1.
   const int64_t groups = tenants_ == 1 ? 1 : rows;
-  const at::Tensor kernels = of_rows(adapter->a).reshape({groups * rank, x.size(1), adapter->a.size(3), -1});
+  const at::Tensor kernels = in_dtype(adapter->a).reshape({groups * rank, x.size(1), adapter->a.size(3), -1});
   const at::Tensor input = groups == 1 ? x : x.reshape({1, rows * x.size(1), x.size(2), x.size(3)});
   const at::Tensor low = at::conv2d(input, kernels, {}, stride, padding, 1, groups).reshape({rows, rank, -1});
-  const at::Tensor scale = of_rows(adapter->scale.view({-1, 1, 1}));
-  return y + at::matmul(of_rows(adapter->b), low * scale).view(y.sizes());  // [N, out, h' w']
+  const at::Tensor scale = in_dtype(adapter->scale.view({-1, 1, 1}));
+  return y + at::matmul(in_dtype(adapter->b), low * scale).view(y.sizes());  // [N, out, h' w']
 }
 
 Adapters adapters_of(const Lora& lora) {

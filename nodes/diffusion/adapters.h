@@ -17,7 +17,8 @@
 
 namespace atelier::diffusion {
 
-/// One layer's factors for all tenants: y += scale[k] * B[k] A[k] x for the rows of tenant k.
+/// One layer's factors for all tenants: y += scale[k] * B[k] A[k] x for the rows of tenant k. Factors are
+/// float32; in a forward pass of less they are rounded to the layer's dtype.
 struct AdapterLayer {
   at::Tensor a;      ///< [K, r, in]; for a convolution [K, r, in, kh, kw]
   at::Tensor b;      ///< [K, out, r]; for a convolution its 1x1 kernel, without the two ones
@@ -44,6 +45,11 @@ class Adapters {
 
   /// The same on another device.
   Adapters to(at::Device device) const;
+
+  /// The layers whose names begin with `prefix`, and no others.
+  Adapters under(std::string_view prefix) const;
+  /// Other factors for the same tenants and rows.
+  Adapters with_layers(LayerMap layers) const;
 
   bool empty() const noexcept { return layers_.empty(); }
   /// K; 1 for an empty value.

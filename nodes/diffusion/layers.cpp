@@ -1,37 +1,36 @@
 #include "diffusion/layers.h"
 
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
 
-#include <algorithm>
-#include <cmath>
+#include "diffusion/frozen_conv.h"
+#include "diffusion/projections.h"
 
 namespace atelier::diffusion {
-namespace {
-
-constexpr int64_t kMaxScores = int64_t{64} << 20;  // elements; 256 MB in float32
-
-/// q [B*h, n, d], k and v [B*h, M, d]. bmm, not baddbmm: torch 1.13's baddbmm may read uninitialised memory at beta 0.
-at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& mask) {
-  at::Tensor scores = at::bmm(q, k.transpose(1, 2));  // [B*h, n, M]
-  if (mask.defined()) scores = scores + mask;
-  return at::bmm(at::softmax(scores, -1), v);
+bool is_frozen_cpu(const at::Tensor& x, const at::Tensor& weight) {
+  const auto plain = [](const at::Tensor& tensor) { return tensor.is_cpu() && tensor.scalar_type() == at::kFloat; };
+  return plain(x) && plain(weight) && !weight.requires_grad() && weight.is_contiguous();
 }
 
-at::Tensor split_heads(const at::Tensor& x, int64_t heads) {
-  const int64_t batch = x.size(0), length = x.size(1), width = x.size(2) / heads;
-  return x.view({batch, length, heads, width}).transpose(1, 2).reshape({batch * heads, length, width});
+at::Tensor Linear::operator()(const at::Tensor& x) const {
+  if (!is_frozen_cpu(x, weight)) return at::linear(x, weight, bias);
+  const at::Tensor tokens = x.dim() == 3 ? x : x.reshape({1, -1, x.size(-1)});
+  const at::Tensor y = project(tokens, {}, {{.weight = weight, .bias = bias, .a = {}, .b = {}}})[0];
+  if (x.dim() == 3) return y;
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() = weight.size(0);
+  return y.view(shape);
 }
-
-}  // namespace
-
-at::Tensor Linear::operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
 
 at::Tensor Conv2d::operator()(const at::Tensor& x) const {
+  if (is_frozen_cpu(x, weight)) return frozen_conv2d(x, weight, bias, stride, padding);
   return at::conv2d(x, weight, bias, {stride, stride}, {padding, padding});
 }
 
-at::Tensor GroupNorm::operator()(const at::Tensor& x) const { return at::group_norm(x, groups, weight, bias, eps); }
+at::Tensor GroupNorm::operator()(const at::Tensor& x, After after) const {
+  if (is_frozen_cpu(x, weight)) return frozen_group_norm(x, groups, weight, bias, eps, after);
+  const at::Tensor normed = at::group_norm(x, groups, weight, bias, eps);
+  return after == After::silu ? at::silu(normed) : normed;
+}
 
 at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
   return at::layer_norm(x, {weight.size(0)}, weight, bias, eps);
@@ -58,30 +57,10 @@ LayerNorm take_layer_norm(WeightReader& weights, const std::string& name, int64_
   return {weights.take(name + ".weight", {channels}), weights.take(name + ".bias", {channels}), eps};
 }
 
-at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads,
-                     const at::Tensor& mask) {
-  const int64_t batch = q.size(0), length = q.size(1), width = q.size(2) / heads;
-  const at::Tensor queries = split_heads(q * (1.0 / std::sqrt(static_cast<double>(width))), heads);
-  const at::Tensor keys = split_heads(k, heads), values = split_heads(v, heads);
-  at::Tensor out;  // [B*h, N, d]
-  const int64_t row = batch * heads * keys.size(1);
-  const int64_t slice = std::max<int64_t>(1, kMaxScores / std::max<int64_t>(1, row));
-  if (slice >= length || at::GradMode::is_enabled() || mask.defined()) {
-    out = attend(queries, keys, values, mask);
-  } else {
-    out = at::empty_like(queries);
-    for (int64_t at = 0; at < length; at += slice) {
-      const int64_t n = std::min(slice, length - at);
-      out.narrow(1, at, n).copy_(attend(queries.narrow(1, at, n), keys, values, mask));
-    }
-  }
-  return out.view({batch, heads, length, width}).transpose(1, 2).reshape({batch, length, heads * width});
-}
-
 at::Tensor ResnetBlock::operator()(const at::Tensor& x, const at::Tensor& time_embedding) const {
-  at::Tensor h = conv1(at::silu(norm1(x)));
+  at::Tensor h = conv1(norm1(x, After::silu));
   if (time) h = h + (*time)(at::silu(time_embedding)).unsqueeze(-1).unsqueeze(-1);
-  h = conv2(at::silu(norm2(h)));
+  h = conv2(norm2(h, After::silu));
   return (shortcut ? (*shortcut)(x) : x) + h;
 }
 
@@ -96,6 +75,11 @@ ResnetBlock take_resnet(WeightReader& weights, const std::string& name, Channels
   if (time_channels > 0) block.time = take_linear(weights, name + ".time_emb_proj", {time_channels, channels.out});
   if (channels.in != channels.out) block.shortcut = take_conv(weights, name + ".conv_shortcut", channels, 1);
   return block;
+}
+
+void add_learning(std::initializer_list<at::Tensor> weights, std::vector<at::Tensor>& learning) {
+  for (const at::Tensor& weight : weights)
+    if (weight.defined() && weight.requires_grad()) learning.push_back(weight);
 }
 
 at::Tensor upsample_nearest_2x(const at::Tensor& x) {

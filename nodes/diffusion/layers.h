@@ -1,15 +1,26 @@
 // The layers all models share: weights as plain values, forward as const functions. They run under whatever grad mode
-// the caller has set.
+// the caller has set, in the dtype of their weights, which is the input's.
+//
+// On the CPU in float32, layers whose weights do not learn have functions of their own (frozen_conv.h, frozen_norm.h,
+// projections.h, attention.h), which keep little for the backward pass and read the weights where they lie. Everything
+// else (weights that learn, other precisions, other devices) is libtorch's.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
+#include <initializer_list>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "diffusion/attention.h"
+#include "diffusion/frozen_norm.h"
 #include "diffusion/weights.h"
 
 namespace atelier::diffusion {
+
+/// Whether a layer with this weight goes the frozen way for x: float32 on the CPU, nothing learned.
+bool is_frozen_cpu(const at::Tensor& x, const at::Tensor& weight);
 
 struct Linear {
   at::Tensor weight;  ///< [out, in]
@@ -29,7 +40,7 @@ struct GroupNorm {
   at::Tensor weight, bias;  ///< [channels]
   int64_t groups = 32;
   double eps = 1e-5;
-  at::Tensor operator()(const at::Tensor& x) const;
+  at::Tensor operator()(const at::Tensor& x, After after = After::nothing) const;
 };
 
 struct LayerNorm {
@@ -59,12 +70,6 @@ Conv2d take_conv(WeightReader& weights, const std::string& name, Channels channe
 GroupNorm take_group_norm(WeightReader& weights, const std::string& name, int64_t channels, NormSpec spec);
 LayerNorm take_layer_norm(WeightReader& weights, const std::string& name, int64_t channels, double eps);
 
-/// softmax(q k^T / sqrt(d) + mask) v over `heads` heads. q [B, N, heads * d], k and v [B, M, heads * d], mask undefined
-/// or broadcastable to [B * heads, N, M]; gives [B, N, heads * d]. Vaswani et al. 2017, eq. 1. Where no gradient is
-/// wanted, queries go in slices, so that the matrix of scores stays under 64 Mi elements.
-at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads,
-                     const at::Tensor& mask = {});
-
 /// diffusers' ResnetBlock2D: norm, SiLU, conv; the time embedding added; norm, SiLU, conv; plus the (projected) input.
 struct ResnetBlock {
   GroupNorm norm1;
@@ -81,6 +86,9 @@ struct ResnetBlock {
 /// `time_channels` 0: no time embedding.
 ResnetBlock take_resnet(WeightReader& weights, const std::string& name, Channels channels, NormSpec norm,
                         int64_t time_channels = 0);
+
+/// Adds those of the tensors that learn to `learning`; undefined ones are passed over.
+void add_learning(std::initializer_list<at::Tensor> weights, std::vector<at::Tensor>& learning);
 
 /// Nearest neighbour, twice the height and width.
 at::Tensor upsample_nearest_2x(const at::Tensor& x);

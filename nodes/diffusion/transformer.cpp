@@ -15,33 +15,97 @@ at::Tensor geglu(const at::Tensor& x) {
   return halves[0] * at::gelu(halves[1]);
 }
 
+Projection projection_of(const AdaptedLinear& layer, const Adapters& adapters) {
+  Projection projection{.weight = layer.linear.weight, .bias = layer.linear.bias, .a = {}, .b = {}};
+  const auto found = adapters.layers().find(layer.name);
+  if (found == adapters.layers().end()) return projection;
+  projection.a = found->second.a.flatten(2).squeeze(0);
+  projection.b = found->second.b.squeeze(0);
+  projection.scale = found->second.scale.item<double>();
+  return projection;
+}
+
+/// Layers that share an input: in one function where they do not learn and one tenant's updates are added.
+std::vector<at::Tensor> apply(std::initializer_list<const AdaptedLinear*> layers, const at::Tensor& x,
+                              const ProjectionInput& input, const Adapters& adapters) {
+  std::vector<at::Tensor> outputs;
+  if (is_frozen_cpu(x, (*layers.begin())->linear.weight) && adapters.tenants() == 1) {
+    std::vector<Projection> projections;
+    for (const AdaptedLinear* layer : layers) projections.push_back(projection_of(*layer, adapters));
+    return project(x, input, projections);
+  }
+  at::Tensor z = x;  // [N, T, in]
+  if (input.maps) z = x.flatten(2).transpose(1, 2);
+  if (input.before == Before::layer_norm)
+    z = LayerNorm{input.norm_weight, input.norm_bias, input.norm_eps}(z);
+  else if (input.before == Before::geglu)
+    z = geglu(z);
+  for (const AdaptedLinear* layer : layers) {
+    const at::Tensor y = (*layer)(z, adapters);
+    outputs.push_back(input.out_maps.empty() ? y : y.transpose(1, 2).reshape(input.out_maps));
+  }
+  return outputs;
+}
+
+ProjectionInput normed(const LayerNorm& norm) {
+  return {.before = Before::layer_norm, .norm_weight = norm.weight, .norm_bias = norm.bias, .norm_eps = norm.eps};
+}
+
 }  // namespace
 
 at::Tensor AdaptedLinear::operator()(const at::Tensor& x, const Adapters& adapters) const {
+  if (is_frozen_cpu(x, linear.weight) && adapters.tenants() == 1)
+    return project(x, {}, {projection_of(*this, adapters)})[0];
   return adapters.add_linear(name, x, linear(x));
 }
 
-at::Tensor CrossAttention::operator()(const at::Tensor& x, const at::Tensor& source, const Adapters& adapters) const {
-  const at::Tensor q = to_q(x, adapters), k = to_k(source, adapters), v = to_v(source, adapters);
-  if (!upcast) return to_out(attention(q, k, v, heads), adapters);
-  const at::Tensor exact = attention(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), heads);
-  return to_out(exact.to(q.scalar_type()), adapters);
+at::Tensor CrossAttention::operator()(const at::Tensor& x, const LayerNorm& norm, const at::Tensor& context,
+                                      const Adapters& adapters) const {
+  std::vector<at::Tensor> all;  // queries, keys, values
+  if (context.defined()) {
+    all = apply({&to_q}, x, normed(norm), adapters);
+    for (at::Tensor& of_context : apply({&to_k, &to_v}, context, {}, adapters)) all.push_back(std::move(of_context));
+  } else {
+    all = apply({&to_q, &to_k, &to_v}, x, normed(norm), adapters);
+  }
+  return to_out(attention(all[0], all[1], all[2], heads, /*mask=*/{}, scores), adapters);
 }
 
 at::Tensor TransformerLayer::operator()(at::Tensor x, const Conditioning& with) const {
-  at::Tensor normed = norm1(x);
-  x = x + self(normed, normed, with.adapters);
-  x = x + cross(norm2(x), with.context, with.adapters);
-  return x + ff_out(geglu(ff_in(norm3(x), with.adapters)), with.adapters);
+  x = x + self(x, norm1, /*context=*/{}, with.adapters);
+  x = x + cross(x, norm2, with.context, with.adapters);
+  const at::Tensor hidden = apply({&ff_in}, x, normed(norm3), with.adapters)[0];
+  return x + apply({&ff_out}, hidden, {.before = Before::geglu}, with.adapters)[0];
 }
 
 at::Tensor SpatialTransformer::operator()(const at::Tensor& x, const Conditioning& with) const {
-  const int64_t rows = x.size(0), channels = x.size(1);
-  at::Tensor tokens = norm(x).permute({0, 2, 3, 1}).reshape({rows, -1, channels});  // [N, h * w, C]
-  tokens = proj_in(tokens, with.adapters);
+  return run_block(name, x, with, learning_weights(),
+                   [this](const at::Tensor& input, const Conditioning& inside) { return forward(input, inside); });
+}
+
+std::vector<at::Tensor> SpatialTransformer::learning_weights() const {
+  std::vector<at::Tensor> learning;
+  const auto add = [&](const AdaptedLinear& layer) {
+    add_learning({layer.linear.weight, layer.linear.bias}, learning);
+  };
+  add_learning({norm.weight, norm.bias}, learning);
+  add(proj_in);
+  for (const TransformerLayer& layer : layers) {
+    for (const LayerNorm* each : {&layer.norm1, &layer.norm2, &layer.norm3})
+      add_learning({each->weight, each->bias}, learning);
+    for (const CrossAttention* each : {&layer.self, &layer.cross})
+      for (const AdaptedLinear* projection : {&each->to_q, &each->to_k, &each->to_v, &each->to_out}) add(*projection);
+    add(layer.ff_in);
+    add(layer.ff_out);
+  }
+  add(proj_out);
+  return learning;
+}
+
+at::Tensor SpatialTransformer::forward(const at::Tensor& x, const Conditioning& with) const {
+  at::Tensor tokens = apply({&proj_in}, norm(x), {.maps = true}, with.adapters)[0];  // [N, h * w, C]
   for (const TransformerLayer& layer : layers) tokens = layer(tokens, with);
-  tokens = proj_out(tokens, with.adapters);
-  return x + tokens.view({rows, x.size(2), x.size(3), channels}).permute({0, 3, 1, 2});
+  return x + apply({&proj_out}, tokens, {.out_maps = x.sizes().vec()}, with.adapters)[0];
 }
 
 namespace {
@@ -53,6 +117,7 @@ class TransformerTaker {
 
   SpatialTransformer transformer(const std::string& name) {
     SpatialTransformer block;
+    block.name = name;
     block.norm = take_group_norm(weights_, name + ".norm", spec_.channels, {spec_.norm_groups, kTransformerNormEps});
     block.proj_in = projection(name + ".proj_in");
     for (int64_t i = 0; i < spec_.layers; ++i)
@@ -82,7 +147,7 @@ class TransformerTaker {
             .to_v = linear(name + ".to_v", {source_channels, width}, Bias::no),
             .to_out = linear(name + ".to_out.0", {width, width}, Bias::yes),
             .heads = spec_.heads,
-            .upcast = spec_.upcast_attention};
+            .scores = spec_.upcast_attention ? ScorePrecision::float32 : ScorePrecision::inputs};
   }
 
   LayerNorm norm(const std::string& name) { return take_layer_norm(weights_, name, spec_.channels, kLayerNormEps); }

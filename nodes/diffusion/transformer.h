@@ -6,6 +6,8 @@
 
 #include "diffusion/adapters.h"
 #include "diffusion/layers.h"
+#include "diffusion/projections.h"
+#include "diffusion/recompute.h"
 
 namespace atelier::diffusion {
 
@@ -16,19 +18,13 @@ struct AdaptedLinear {
   at::Tensor operator()(const at::Tensor& x, const Adapters& adapters) const;  // [N, T, in] -> [N, T, out]
 };
 
-/// What the layers of one forward pass share.
-struct Conditioning {
-  const Adapters& adapters;
-  at::Tensor time;     ///< [N, 4 * width] embedding of the timesteps
-  at::Tensor context;  ///< [N, tokens, cross_attention_dim]
-};
-
 struct CrossAttention {
   AdaptedLinear to_q, to_k, to_v, to_out;
   int64_t heads;
-  bool upcast;  ///< in float32, whatever the precision of the weights
-  /// `source` is what is attended to: x itself or the context.
-  at::Tensor operator()(const at::Tensor& x, const at::Tensor& source, const Adapters& adapters) const;
+  ScorePrecision scores = ScorePrecision::inputs;
+  /// x, normalised by `norm`, attends to the context, or to itself where that is undefined.
+  at::Tensor operator()(const at::Tensor& x, const LayerNorm& norm, const at::Tensor& context,
+                        const Adapters& adapters) const;
 };
 
 /// LayerNorm, self-attention, LayerNorm, cross-attention, LayerNorm, GEGLU feed-forward, each added to its input.
@@ -43,7 +39,12 @@ struct SpatialTransformer {
   GroupNorm norm;
   AdaptedLinear proj_in, proj_out;  ///< 1x1 convolutions are linear layers on the pixels
   std::vector<TransformerLayer> layers;
+  std::string name;
   at::Tensor operator()(const at::Tensor& x, const Conditioning& with) const;  // [N, C, h, w], the same
+
+ private:
+  at::Tensor forward(const at::Tensor& x, const Conditioning& with) const;
+  std::vector<at::Tensor> learning_weights() const;
 };
 
 struct TransformerSpec {
@@ -53,7 +54,7 @@ struct TransformerSpec {
   int64_t context_channels;
   int64_t norm_groups;
   bool linear_projection;
-  bool upcast_attention;
+  bool upcast_attention = false;
 };
 
 /// Takes the weights under `name` (`down_blocks.0.attentions.0`) and adds what a LoRA can adapt to `adaptable`.

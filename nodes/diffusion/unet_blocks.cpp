@@ -9,15 +9,29 @@ at::Tensor AdaptedConv::operator()(const at::Tensor& x, const Adapters& adapters
 }
 
 at::Tensor AdaptedResnet::operator()(const at::Tensor& x, const Conditioning& with) const {
+  return run_block(name, x, with, learning_weights(),
+                   [this](const at::Tensor& input, const Conditioning& inside) { return forward(input, inside); });
+}
+
+std::vector<at::Tensor> AdaptedResnet::learning_weights() const {
+  std::vector<at::Tensor> learning;
+  add_learning({block.norm1.weight, block.norm1.bias, block.conv1.weight, block.conv1.bias, block.time->weight,
+                block.time->bias, block.norm2.weight, block.norm2.bias, block.conv2.weight, block.conv2.bias},
+               learning);
+  if (block.shortcut) add_learning({block.shortcut->weight, block.shortcut->bias}, learning);
+  return learning;
+}
+
+at::Tensor AdaptedResnet::forward(const at::Tensor& x, const Conditioning& with) const {
   // The same as ResnetBlock's own forward, with the adapters of each layer added to it.
   const auto convolve = [&](const char* layer, const Conv2d& conv, const at::Tensor& input) {
     return with.adapters.add_conv2d(name + layer, input, conv(input), conv.stride, conv.padding);
   };
-  at::Tensor h = convolve(".conv1", block.conv1, at::silu(block.norm1(x)));
+  at::Tensor h = convolve(".conv1", block.conv1, block.norm1(x, After::silu));
   const at::Tensor time = at::silu(with.time).unsqueeze(1);  // [N, 1, T]
   const at::Tensor shift = with.adapters.add_linear(name + ".time_emb_proj", time, (*block.time)(time));
   h = h + shift.transpose(1, 2).unsqueeze(-1);  // [N, out, 1, 1]
-  h = convolve(".conv2", block.conv2, at::silu(block.norm2(h)));
+  h = convolve(".conv2", block.conv2, block.norm2(h, After::silu));
   return (block.shortcut ? convolve(".conv_shortcut", *block.shortcut, x) : x) + h;
 }
 

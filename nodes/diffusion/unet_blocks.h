@@ -15,6 +15,10 @@ struct AdaptedResnet {
   std::string name;
   ResnetBlock block;
   at::Tensor operator()(const at::Tensor& x, const Conditioning& with) const;  // [N, in, h, w] -> [N, out, h, w]
+
+ private:
+  at::Tensor forward(const at::Tensor& x, const Conditioning& with) const;
+  std::vector<at::Tensor> learning_weights() const;
 };
 
 /// A convolution that a LoRA can adapt.
