@@ -155,7 +155,7 @@ Result<std::shared_ptr<const UNet>> UNet::create(const UNetConfig& config, Weigh
 at::Tensor UNet::forward(const UNetInput& input, const Adapters& adapters) const {
   const Impl& net = *impl_;
   const at::ScalarType dtype = net.options.dtype;
-  const Conditioning with{adapters, net.embed_vectors(input, adapters), input.context.to(dtype)};
+  const Conditioning with{adapters, net.embed_vectors(input, adapters), input.context.to(dtype), input.recompute};
 
   at::Tensor x = net.conv_in(input.sample.to(dtype), adapters);
   std::vector<at::Tensor> skips{x};

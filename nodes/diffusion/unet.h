@@ -18,11 +18,12 @@
 namespace atelier::diffusion {
 
 struct UNetInput {
-  at::Tensor sample;      ///< [N, in_channels, h, w], any h and w, as in diffusers
-  at::Tensor timesteps;   ///< [N] int64 or float32
-  at::Tensor context;     ///< [N, tokens, cross_attention_dim]
-  at::Tensor pooled{};    ///< [N, P] SDXL's vector of the whole text; undefined elsewhere
-  at::Tensor time_ids{};  ///< [N, 6] SDXL's sizes, px: original h, w; crop top, left; target h, w; undefined elsewhere
+  at::Tensor sample;       ///< [N, in_channels, h, w], any h and w, as in diffusers
+  at::Tensor timesteps;    ///< [N] int64 or float32
+  at::Tensor context;      ///< [N, tokens, cross_attention_dim]
+  at::Tensor pooled{};     ///< [N, P] SDXL's vector of the whole text; undefined elsewhere
+  at::Tensor time_ids{};   ///< [N, 6] SDXL's sizes, px: original h, w; crop top, left; target h, w; undefined elsewhere
+  bool recompute = false;  ///< gradient checkpointing: blocks keep only their inputs for the backward pass
 };
 
 class UNet {
