@@ -35,11 +35,13 @@ struct Job {
 // What is known of a task's inputs without opening them.
 struct InputInfo {
   std::map<std::string, std::uint64_t> size_bytes;  // by port, 0 where not known yet
+  // The pipeline's inputs that reach a port, directly or through recipes, which only refer to them: FileRefs alone.
+  std::map<std::string, std::vector<const Artifact*>> inputs;
 };
 
 struct Needs {
   std::uint64_t memory_bytes = 0;         // of the host, 0: not known
-  std::uint64_t device_memory_bytes = 0;  // 0: not known
+  std::uint64_t device_memory_bytes = 0;  // of the device, which on a logical CPU device is the host too; 0: not known
   int threads = 1;
   double seconds = 1;  // a guess; only orders tasks
 };

@@ -8,6 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "plan/needs.h"
+
 namespace atelier {
 namespace {
 
@@ -116,6 +118,28 @@ std::vector<Row> count_rows(const Plan& plan, const Batch& batch, const std::vec
   return rows;
 }
 
+std::uint64_t memory_of(const Plan& plan, const Batch& batch, const Task& task) {
+  const Needs needs = needs_of(plan, batch, task);
+  return needs.memory_bytes + needs.device_memory_bytes;
+}
+
+// "The most memory that a task needs: about 5.3 GB (person/anna)" of what is to run; empty where nothing is known.
+std::string memory_line(const Plan& plan, const Batch& batch) {
+  constexpr double bytes_of_gb = 1e9;
+  std::uint64_t most = 0;
+  TaskId whose = kNoTask;
+  for (const auto& task : plan.tasks) {
+    if (task.action != Action::run && task.action != Action::wait) continue;
+    const auto bytes = memory_of(plan, batch, task);
+    if (bytes <= most) continue;
+    most = bytes;
+    whose = task.id;
+  }
+  if (most == 0) return {};
+  return fmt::format("The most memory that a task needs: about {:.1f} GB ({})\n",
+                     static_cast<double>(most) / bytes_of_gb, display_name(plan, batch, whose));
+}
+
 nlohmann::json task_json(const Plan& plan, const Batch& batch, const Task& task) {
   auto customers = nlohmann::json::array();
   for (const auto customer : task.customers) customers.push_back(batch.customers[customer].id);
@@ -136,6 +160,7 @@ nlohmann::json task_json(const Plan& plan, const Batch& batch, const Task& task)
   } else {
     json["step"] = batch.pipeline.steps[task.step].name;
     json["node"] = spec_of(plan, batch, task.id)->name;
+    if (const auto bytes = memory_of(plan, batch, task); bytes > 0) json["memory_bytes"] = bytes;
   }
   return json;
 }
@@ -158,8 +183,8 @@ std::string counts_text(const PlanCounts& counts) {
 
 std::string plan_text(const Plan& plan, const Batch& batch) {
   const auto groups = groups_of(plan);
-  return fmt::format("{}\n{}\n\n{}", table(task_rows(plan, batch, groups)), counts_text(count_actions(plan)),
-                     table(count_rows(plan, batch, groups)));
+  return fmt::format("{}\n{}\n{}\n{}", table(task_rows(plan, batch, groups)), counts_text(count_actions(plan)),
+                     memory_line(plan, batch), table(count_rows(plan, batch, groups)));
 }
 
 nlohmann::json plan_json(const Plan& plan, const Batch& batch) {

@@ -22,11 +22,13 @@ PlanCounts count_actions(const Plan& plan);
 std::string counts_text(const PlanCounts& counts);
 
 // A table of what each task does, for whom and why: a row for all customers of a step who share action and reason, in
-// the pipeline's order, outputs last; then the counts, in all and by node and reason. Ends with a newline.
+// the pipeline's order, outputs last; then the counts, in all and by node and reason, and the most memory that a task
+// to run needs, where nodes say it. Ends with a newline.
 std::string plan_text(const Plan& plan, const Batch& batch);
 
 // {batch, pipeline, customers, counts {tasks, run, reuse, wait, skip}, inputs [{name, path, digest | error}], tasks
-// [{id, task, step, node | output, customers, for_batch, action, reason, key | null, recipe, after, path?}]}.
+// [{id, task, step, node | output, customers, for_batch, action, reason, key | null, recipe, after, memory_bytes?,
+// path?}]}.
 // `customers` of a task are ids; `after` the ids of the tasks it depends on; digests are hexadecimal.
 nlohmann::json plan_json(const Plan& plan, const Batch& batch);
 

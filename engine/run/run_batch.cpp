@@ -103,8 +103,8 @@ class Run {
     wave.run();
     set_wave(nullptr);
     for (const auto& customer : plan.by_customer) selected_ += number == 1 && !customer.empty() ? 1 : 0;
-    const auto remembered =
-        seams_.ledger.remember_steps(batch_place(batch_), memories_of(plan, batch_, wave.table().records(), seams_.ledger));
+    const auto remembered = seams_.ledger.remember_steps(
+        batch_place(batch_), memories_of(plan, batch_, wave.table().records(), seams_.ledger));
     if (!remembered)
       log(LogLevel::warning,
           fmt::format("the next run will not say why a step runs again: {}", remembered.error().message));
@@ -119,7 +119,8 @@ class Run {
       const auto& memory = options_.machine.cuda_memory_bytes;
       capacity.devices.push_back({.id = device.text(),
                                   .threads = std::max(1, options_.threads_per_device),
-                                  .memory_bytes = device.cuda && index < memory.size() ? memory[index] : 0});
+                                  .memory_bytes = device.cuda && index < memory.size() ? memory[index] : 0,
+                                  .on_host = !device.cuda});
     }
     return capacity;
   }

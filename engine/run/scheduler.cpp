@@ -178,6 +178,19 @@ std::optional<std::size_t> Scheduler::free_device(const Needs& needs) const {
   return any;
 }
 
+// Of the host: on a logical CPU device what the task holds there too.
+std::uint64_t Scheduler::host_bytes(TaskId task, std::optional<std::size_t> device) const {
+  const auto& needs = tasks_[index_of(task)].needs;
+  const bool shared = device && capacity_.devices[*device].on_host;
+  return needs.memory_bytes + (shared ? needs.device_memory_bytes : 0);
+}
+
+// What needs more than there is runs by itself, rather than never.
+bool Scheduler::host_memory_fits(TaskId task, std::optional<std::size_t> device) const {
+  return capacity_.memory_bytes == 0 || running_ == 0 ||
+         memory_bytes_ + host_bytes(task, device) <= capacity_.memory_bytes;
+}
+
 bool Scheduler::admit_device(std::vector<Admission>& out) {
   std::size_t lane = 0;
   Queue* const queue = next_queue(Place::device, &lane);
@@ -188,9 +201,7 @@ bool Scheduler::admit_device(std::vector<Admission>& out) {
   if (!device) return false;
   const int threads = capacity_.devices[*device].threads;
   const int most = std::max(capacity_.cores, capacity_.device_threads() + 1);  // one CPU task may always run
-  const bool memory_fits =
-      capacity_.memory_bytes == 0 || running_ == 0 || memory_bytes_ + needs.memory_bytes <= capacity_.memory_bytes;
-  if (device_threads_ + cpu_threads_ + threads > most || !memory_fits) {
+  if (device_threads_ + cpu_threads_ + threads > most || !host_memory_fits(task, device)) {
     device_waits_ = true;
     return false;
   }
@@ -208,9 +219,7 @@ bool Scheduler::admit_cpu(std::vector<Admission>& out) {
   const auto& needs = tasks_[index_of(task)].needs;
   const int left_by_devices = std::max(1, capacity_.cores - device_threads_);
   const int threads = std::clamp(needs.threads, 1, left_by_devices);
-  const bool memory_fits =
-      capacity_.memory_bytes == 0 || running_ == 0 || memory_bytes_ + needs.memory_bytes <= capacity_.memory_bytes;
-  if (cpu_threads_ + threads > left_by_devices || !memory_fits) return false;
+  if (cpu_threads_ + threads > left_by_devices || !host_memory_fits(task, {})) return false;
   queue->erase(queue->begin());
   if (lane < open_.size()) turn_[0] = open_[lane] + 1;
   start(task, {}, threads, out);
@@ -221,7 +230,7 @@ void Scheduler::start(TaskId task, std::optional<std::size_t> device, int thread
   const Admission admission{task, device, threads};
   if (device) device_busy_[*device] = true;
   (device ? device_threads_ : cpu_threads_) += threads;
-  memory_bytes_ += tasks_[index_of(task)].needs.memory_bytes;
+  memory_bytes_ += host_bytes(task, device);
   state_[index_of(task)] = State::running;
   holds_.emplace(static_cast<std::uint32_t>(task), admission);
   ++running_;
@@ -234,7 +243,7 @@ void Scheduler::release(TaskId task) {
   const auto& [id, device, threads] = held.mapped();
   if (device) device_busy_[*device] = false;
   (device ? device_threads_ : cpu_threads_) -= threads;
-  memory_bytes_ -= tasks_[index_of(task)].needs.memory_bytes;
+  memory_bytes_ -= host_bytes(task, device);
   --running_;
   if (running_ == 0) alone_running_ = false;
 }

@@ -29,6 +29,7 @@ struct DeviceSlot {
   std::string id{};
   int threads = 1;                 // that a task on it may use
   std::uint64_t memory_bytes = 0;  // 0: not known
+  bool on_host = true;             // a logical CPU device: what it holds is the host's memory
 };
 
 struct Capacity {
@@ -105,6 +106,8 @@ class Scheduler {
   bool admit_cpu(std::vector<Admission>& out);
   void admit_alone(std::vector<Admission>& out);
   std::optional<std::size_t> free_device(const Needs& needs) const;
+  std::uint64_t host_bytes(TaskId task, std::optional<std::size_t> device) const;
+  bool host_memory_fits(TaskId task, std::optional<std::size_t> device) const;
   int device_threads(TaskId task) const;
   void start(TaskId task, std::optional<std::size_t> device, int threads, std::vector<Admission>& out);
   void release(TaskId task);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "plan/memory.h"
+#include "plan/needs.h"
 
 namespace atelier {
 namespace {
@@ -17,30 +18,7 @@ TaskRunner::Surroundings task_surroundings(const Wave::Surroundings& around, con
           table,         around.devices, around.lease,    [&scheduler](TaskId id) { return scheduler.own_s(id); }};
 }
 
-std::uint64_t size_of(const Plan& plan, const TaskSource& source) {
-  std::uint64_t sum = 0;
-  if (source.kind == TaskSource::Kind::input) {
-    for (const auto& file : plan.inputs[source.index].artifact.files) sum += file.size_bytes;
-    return sum;
-  }
-  const auto& record = plan.tasks[source.index].record;
-  if (!record) return 0;
-  const auto output = record->outputs.find(std::string(source.port));
-  return output == record->outputs.end() ? 0 : output->second.size_bytes;
-}
-
 }  // namespace
-
-Needs needs_of(const Plan& plan, const Batch& batch, const Task& task) {
-  constexpr double output_guess_s = 0.05;
-  if (task.is_output) return {.seconds = output_guess_s};
-  InputInfo info;
-  for (const auto& port : task.inputs) {
-    auto& sum = info.size_bytes[std::string(port.name)];
-    for (const auto& source : port.sources) sum += size_of(plan, source);
-  }
-  return batch.pipeline.steps[task.step].node->needs(*task.params, info);
-}
 
 Wave::Wave(const Surroundings& around, const WaveOptions& options)
     : around_(around),

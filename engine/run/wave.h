@@ -70,7 +70,4 @@ class Wave final : private FlowTasks {
   FlowRunner flow_;
 };
 
-// What a task will need, from what is known of its inputs: nothing for an output.
-Needs needs_of(const Plan& plan, const Batch& batch, const Task& task);
-
 }  // namespace atelier

@@ -237,6 +237,23 @@ TEST(Scheduler, PrefersADeviceWithEnoughMemory) {
   EXPECT_EQ(scheduler.admit({}).front().device, 1U);
 }
 
+TEST(Scheduler, CountsWhatATaskHoldsOnALogicalCpuDeviceAsTheHosts) {
+  for (const bool on_host : {true, false}) {
+    Work work;
+    const TaskId first = work.add({0}, Place::device), second = work.add({0}, Place::device);
+    for (auto& one : work.all) one.needs.device_memory_bytes = 60;
+    Capacity capacity = machine(8, 2);
+    capacity.memory_bytes = 100;
+    for (auto& device : capacity.devices) device.on_host = on_host;
+    Scheduler scheduler(capacity, 8, work.customers, work.tasks());
+    scheduler.ready(first);
+    scheduler.ready(second);
+    EXPECT_EQ(scheduler.admit({}).size(), on_host ? 1U : 2U);
+    scheduler.ended(first);
+    EXPECT_EQ(scheduler.admit({}).size(), on_host ? 1U : 0U);
+  }
+}
+
 // A random plan, run to its end with random durations, retries and memory.
 class RandomNight {
  public:
