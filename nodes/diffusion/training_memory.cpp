@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "diffusion/clip_text.h"
+#include "diffusion/layers.h"
 #include "diffusion/unet.h"
 #include "diffusion/weights.h"
 
