@@ -35,6 +35,7 @@ struct Job {
 // What is known of a task's inputs without opening them.
 struct InputInfo {
   std::map<std::string, std::uint64_t> size_bytes;  // by port, 0 where not known yet
+  std::map<std::string, std::size_t> sources;       // by port, how many are connected
   // The pipeline's inputs that reach a port, directly or through recipes, which only refer to them: FileRefs alone.
   std::map<std::string, std::vector<const Artifact*>> inputs;
 };

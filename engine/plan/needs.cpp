@@ -36,6 +36,7 @@ Needs needs_of(const Plan& plan, const Batch& batch, const Task& task) {
   InputInfo info;
   for (const auto& port : task.inputs) {
     const std::string name(port.name);
+    info.sources[name] = port.sources.size();
     auto& sum = info.size_bytes[name];
     for (const auto& source : port.sources) {
       sum += size_of(plan, source);

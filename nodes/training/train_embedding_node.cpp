@@ -59,7 +59,9 @@ class TrainEmbeddingNode final : public SingleNode {
     static const NodeSpec spec = train_embedding_spec();
     return spec;
   }
-  Needs needs(const Params& params, const InputInfo& info) const override { return training_needs(params, info); }
+  Needs needs(const Params& params, const InputInfo& info) const override {
+    return training_needs(diffusion::TrainedWeights::words, params, info);
+  }
   std::vector<std::string> check(const Params& params, const std::map<std::string, std::size_t>&) const override {
     return training_mistakes(spec(), params);
   }

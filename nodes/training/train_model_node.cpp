@@ -65,7 +65,9 @@ class TrainModelNode final : public SingleNode {
     static const NodeSpec spec = train_model_spec();
     return spec;
   }
-  Needs needs(const Params& params, const InputInfo& info) const override { return training_needs(params, info); }
+  Needs needs(const Params& params, const InputInfo& info) const override {
+    return training_needs(diffusion::TrainedWeights::all, params, info);
+  }
   std::vector<std::string> check(const Params& params, const std::map<std::string, std::size_t>&) const override {
     return training_mistakes(spec(), params);
   }

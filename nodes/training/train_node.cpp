@@ -78,7 +78,9 @@ class TrainNode final : public SingleNode {
     return spec;
   }
 
-  Needs needs(const Params& params, const InputInfo& info) const override { return training_needs(params, info); }
+  Needs needs(const Params& params, const InputInfo& info) const override {
+    return training_needs(diffusion::TrainedWeights::lora, params, info);
+  }
 
   std::vector<std::string> check(const Params& params,
                                  const std::map<std::string, std::size_t>& list_sizes) const override {

@@ -272,22 +272,31 @@ std::vector<ParamSpec> validation_picture_params() {
 }
 
 std::vector<ParamSpec> execution_params() {
-  return {execution({.name = "checkpoint_every",
-                     .type = ValueType::integer,
-                     .value = 50,
-                     .summary = "A training that is cut off goes on from its last checkpoint.",
-                     .unit = "steps",
-                     .minimum = 1,
-                     .maximum = kMostSteps}),
-          execution({.name = "micro_batch",
-                     .type = ValueType::integer,
-                     .value = 0,
-                     .summary = "Photos that pass the model at once: fewer take less memory; 0: all of a pass.",
-                     .unit = "photos",
-                     .minimum = 0,
-                     .maximum = 4096}),
-          execution(flag("gradient_checkpointing", false,
-                         "Less memory for more time: what a pass keeps is computed again on the way back."))};
+  return {
+      execution({.name = "checkpoint_every",
+                 .type = ValueType::integer,
+                 .value = 50,
+                 .summary = "A training that is cut off goes on from its last checkpoint.",
+                 .unit = "steps",
+                 .minimum = 1,
+                 .maximum = kMostSteps}),
+      execution({.name = "micro_batch",
+                 .type = ValueType::integer,
+                 .value = 0,
+                 .summary = "Photos that pass the model at once: fewer take less memory; 0: all of a pass.",
+                 .unit = "photos",
+                 .minimum = 0,
+                 .maximum = 4096}),
+      execution({.name = "photo_size",
+                 .type = ValueType::integer,
+                 .value = 0,
+                 .summary = "Width and height of the photos, for the estimate of memory alone; 0: what the base was "
+                            "trained at.",
+                 .unit = "px",
+                 .minimum = 0,
+                 .maximum = 8192}),
+      execution(flag("gradient_checkpointing", false,
+                     "Less memory for more time: what a pass keeps is computed again on the way back."))};
 }
 
 }  // namespace atelier

@@ -1,9 +1,13 @@
-// training: what a training asks of a machine, as far as its params and the sizes of its inputs tell.
+// training: what a training asks of a machine, told before anything is loaded: from its params and the base's
+// configuration.
 #pragma once
+#include "diffusion/training_memory.h"
 #include "graph/node.h"
 
 namespace atelier {
 
-Needs training_needs(const Params& params, const InputInfo& info);
+// Memory as diffusion::training_memory() estimates it, as bytes of the device. The params are those of a training node
+// of that mode. Where the base is not known yet, or cannot be opened (the task itself will tell), memory is not known.
+Needs training_needs(diffusion::TrainedWeights trained, const Params& params, const InputInfo& info);
 
 }  // namespace atelier
