@@ -59,7 +59,8 @@ TEST_F(NeedsOfATask, IsToldWithThePlan) {
   const std::string text = plan_text(plan, world.batch);
   EXPECT_NE(text.find("The most memory that a task needs: about 10.0 GB (weigh/anna)\n"), std::string::npos) << text;
   std::size_t told = 0;
-  for (const auto& task : plan_json(plan, world.batch)["tasks"]) told += task.contains("memory_bytes") ? 1U : 0U;
+  const auto json = plan_json(plan, world.batch);
+  for (const auto& task : json["tasks"]) told += task.contains("memory_bytes") ? 1U : 0U;
   EXPECT_EQ(told, 3U);
 }
 
