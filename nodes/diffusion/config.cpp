@@ -219,32 +219,4 @@ Result<TextConfig> parse_text_config(const Json& json, const std::string& file) 
   return checked(reader, config);
 }
 
-Result<SchedulerConfig> parse_scheduler_config(const Json& json, const std::string& file) {
-  JsonReader reader(json, file);
-  SchedulerConfig config;
-  config.num_train_timesteps = reader.size("num_train_timesteps", 1000);
-  config.beta_schedule = reader.text("beta_schedule", "linear");
-  config.beta_start = reader.number("beta_start", 0.0001);
-  config.beta_end = reader.number("beta_end", 0.02);
-  config.timestep_spacing = reader.text("timestep_spacing", "leading");
-  config.steps_offset = reader.integer("steps_offset", 0);
-  config.set_alpha_to_one = reader.flag("set_alpha_to_one", true);
-  config.clip_sample = reader.flag("clip_sample", true);
-  config.clip_sample_range = reader.number("clip_sample_range", 1.0);
-  const auto prediction = reader.text("prediction_type", "epsilon");
-  if (prediction != "epsilon" && prediction != "v_prediction") {
-    reader.mistake(
-        fmt::format("'prediction_type' is \"{}\", which is not supported; supported: \"epsilon\", "
-                    "\"v_prediction\"",
-                    prediction));
-  }
-  config.prediction_type = prediction == "epsilon" ? PredictionType::epsilon : PredictionType::v_prediction;
-  if (config.steps_offset < 0)
-    reader.mistake(fmt::format("'steps_offset' is {}, expected 0 or more", config.steps_offset));
-  reader.only("thresholding", {false});
-  reader.only("rescale_betas_zero_snr", {false});
-  reader.only("trained_betas", {});
-  return checked(reader, config);
-}
-
 }  // namespace atelier::diffusion

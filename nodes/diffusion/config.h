@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "diffusion/error.h"
+#include "diffusion/scheduler_config.h"
 
 namespace atelier::diffusion {
 
@@ -16,7 +17,6 @@ namespace atelier::diffusion {
 /// says: which text states are used, and how other tools call the model and its layers.
 enum class Architecture { sd1, sd2, sdxl };
 
-enum class PredictionType { epsilon, v_prediction };
 enum class Activation { gelu, quick_gelu };
 
 /// One resolution of the UNet, from the first of the down blocks on; the up blocks mirror it.
@@ -87,26 +87,10 @@ struct TextConfig {
   int64_t projection_dim = 768;  ///< of the vector for the whole text, where there is a projection
 };
 
-/// The noise schedule, whichever scheduler wrote it; where a key is absent, DDIMScheduler's default holds, as when
-/// diffusers loads the file into a DDIMScheduler.
-struct SchedulerConfig {
-  int64_t num_train_timesteps = 1000;
-  std::string beta_schedule = "scaled_linear";  ///< what NoiseSchedule::create() knows
-  double beta_start = 0.00085;
-  double beta_end = 0.012;
-  PredictionType prediction_type = PredictionType::epsilon;
-  std::string timestep_spacing = "leading";  ///< what Ddim::create() knows
-  int64_t steps_offset = 1;
-  bool set_alpha_to_one = false;
-  bool clip_sample = false;
-  double clip_sample_range = 1.0;
-};
-
 /// Each reads a parsed config.json; `file` names it in messages. Errors: a wrong type, a missing key without default, a
 /// value out of range, an architecture or option that is not supported, all by the key's name.
 Result<UNetConfig> parse_unet_config(const nlohmann::json& json, const std::string& file);
 Result<VaeConfig> parse_vae_config(const nlohmann::json& json, const std::string& file);
 Result<TextConfig> parse_text_config(const nlohmann::json& json, const std::string& file);
-Result<SchedulerConfig> parse_scheduler_config(const nlohmann::json& json, const std::string& file);
 
 }  // namespace atelier::diffusion

@@ -88,18 +88,24 @@ Json text_json(const TextConfig& config, const std::string& dtype) {
 }
 
 Json scheduler_json(const SchedulerConfig& config) {
-  return {{"_class_name", "DDIMScheduler"},
-          {"_diffusers_version", kDiffusersVersion},
-          {"num_train_timesteps", config.num_train_timesteps},
-          {"beta_schedule", config.beta_schedule},
-          {"beta_start", config.beta_start},
-          {"beta_end", config.beta_end},
-          {"prediction_type", config.prediction_type == PredictionType::epsilon ? "epsilon" : "v_prediction"},
-          {"timestep_spacing", config.timestep_spacing},
-          {"steps_offset", config.steps_offset},
-          {"set_alpha_to_one", config.set_alpha_to_one},
-          {"clip_sample", config.clip_sample},
-          {"clip_sample_range", config.clip_sample_range}};
+  Json json{{"_class_name", "DDIMScheduler"},
+            {"_diffusers_version", kDiffusersVersion},
+            {"num_train_timesteps", config.num_train_timesteps},
+            {"beta_schedule", config.beta_schedule},
+            {"beta_start", config.beta_start},
+            {"beta_end", config.beta_end},
+            {"rescale_betas_zero_snr", config.rescale_betas_zero_snr},
+            {"prediction_type", config.prediction_type == PredictionType::epsilon ? "epsilon" : "v_prediction"},
+            {"steps_offset", config.steps_offset},
+            {"set_alpha_to_one", config.set_alpha_to_one},
+            {"clip_sample", config.clip_sample},
+            {"clip_sample_range", config.clip_sample_range}};
+  if (config.timestep_spacing) json["timestep_spacing"] = name_of(*config.timestep_spacing);
+  // What DDIM has no key for is told where it is not as other schedulers have it by themselves.
+  if (config.final_sigma == FinalSigma::sigma_min) json["final_sigmas_type"] = "sigma_min";
+  if (!config.lower_order_final) json["lower_order_final"] = false;
+  if (config.euler_at_final) json["euler_at_final"] = true;
+  return json;
 }
 
 Json model_index_json(Architecture architecture) {

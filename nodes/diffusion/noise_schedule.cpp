@@ -36,6 +36,16 @@ Result<at::Tensor> make_betas(const SchedulerConfig& config) {
       config.beta_schedule));
 }
 
+/// Betas after which the last timestep is noise alone: Lin et al. 2023, algorithm 1. In float32 and in the order of
+/// diffusers' rescale_zero_terminal_snr, so that equal numbers come out.
+at::Tensor rescaled_to_zero_snr(const at::Tensor& betas) {
+  const at::Tensor roots = at::cumprod(1.0 - betas, 0).sqrt();
+  const at::Tensor first = roots[0], last = roots[-1];
+  const at::Tensor products = ((roots - last) * (first / (first - last))).square();
+  const at::Tensor alphas = at::cat({products.slice(0, 0, 1), products.slice(0, 1) / products.slice(0, 0, -1)});
+  return 1.0 - alphas;
+}
+
 /// A value for each row, [N], shaped so that it multiplies [N, …].
 at::Tensor per_row(const at::Tensor& values, const at::Tensor& like) {
   std::vector<int64_t> shape(static_cast<size_t>(like.dim()), 1);
@@ -50,8 +60,10 @@ Result<NoiseSchedule> NoiseSchedule::create(const SchedulerConfig& config) {
     return fail(fmt::format("scheduler: num_train_timesteps is {}; it must be at least 1", config.num_train_timesteps));
   auto betas = make_betas(config);
   if (!betas) return tl::unexpected(betas.error());
+  if (config.rescale_betas_zero_snr) *betas = rescaled_to_zero_snr(*betas);
   NoiseSchedule schedule;
   schedule.prediction_ = config.prediction_type;
+  schedule.zero_terminal_snr_ = config.rescale_betas_zero_snr;
   schedule.alphas_cumprod_ = at::cumprod(1.0 - *betas, 0);
   return schedule;
 }

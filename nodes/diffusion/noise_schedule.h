@@ -4,20 +4,23 @@
 
 #include <ATen/ATen.h>
 
-#include "diffusion/config.h"
 #include "diffusion/error.h"
+#include "diffusion/scheduler_config.h"
 
 namespace atelier::diffusion {
 
 class NoiseSchedule {
  public:
   /// Betas of the base's scheduler configuration: `linear`, `scaled_linear` or `squaredcos_cap_v2`; prediction type
-  /// `epsilon` or `v_prediction`. An Error names the field and the value that is not supported.
+  /// `epsilon` or `v_prediction`; rescaled to zero SNR at the last timestep where it says so. An Error names the field
+  /// and the value that is not supported.
   static Result<NoiseSchedule> create(const SchedulerConfig& config);
 
   /// Number of timesteps T that the base was trained with; a timestep is in [0, T).
   int64_t timesteps() const { return alphas_cumprod_.size(0); }
   PredictionType prediction() const noexcept { return prediction_; }
+  /// Whether the last timestep is noise alone: its product of alphas is 0.
+  bool zero_terminal_snr() const noexcept { return zero_terminal_snr_; }
   /// Products of 1 - beta, [T] float32.
   const at::Tensor& alphas_cumprod() const noexcept { return alphas_cumprod_; }
 
@@ -43,6 +46,7 @@ class NoiseSchedule {
 
   at::Tensor alphas_cumprod_;
   PredictionType prediction_ = PredictionType::epsilon;
+  bool zero_terminal_snr_ = false;
 };
 
 }  // namespace atelier::diffusion

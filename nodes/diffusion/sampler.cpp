@@ -1,90 +1,89 @@
 #include "diffusion/sampler.h"
 
-#include <ATen/core/grad_mode.h>
-
-#include <ATen/CPUGeneratorImpl.h>
-#include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
+#include <array>
+
 #include "diffusion/ddim.h"
-#include "diffusion/safetensors.h"
+#include "diffusion/dpm_multistep.h"
+#include "diffusion/dpm_sde.h"
+#include "diffusion/euler.h"
+#include "diffusion/timestep_spacing.h"
+#include "diffusion/unipc.h"
 
 namespace atelier::diffusion {
 namespace {
 
-/// The model's prediction for one sample, guided where the request wants guidance.
-at::Tensor predict(const UNet& unet, const Adapters& adapters, const SampleRequest& request, const at::Tensor& context,
-                   const at::Tensor& sample, int64_t t) {
-  const bool guided = request.guidance > 1;
-  const int64_t rows = guided ? 2 : 1;
-  const at::Tensor timesteps = at::full({rows}, t, sample.options().dtype(at::kLong));
-  const at::Tensor prediction = unet.forward({sample.expand({rows, -1, -1, -1}), timesteps, context}, adapters);
-  return guided ? guide(prediction.slice(0, 0, 1), prediction.slice(0, 1, 2), request.guidance) : prediction;
+constexpr std::array kNames{
+    SamplerName{SamplerKind::ddim, "ddim", "DDIM"},
+    SamplerName{SamplerKind::euler, "euler", "Euler"},
+    SamplerName{SamplerKind::euler_a, "euler_a", "Euler a"},
+    SamplerName{SamplerKind::dpmpp_2m, "dpmpp_2m", "DPM++ 2M"},
+    SamplerName{SamplerKind::dpmpp_2m_karras, "dpmpp_2m_karras", "DPM++ 2M Karras"},
+    SamplerName{SamplerKind::dpmpp_sde_karras, "dpmpp_sde_karras", "DPM++ SDE Karras"},
+    SamplerName{SamplerKind::unipc, "unipc", "UniPC"},
+};
+
+/// A multistep solver spaces one timestep more than it visits.
+bool is_multistep(SamplerKind kind) {
+  return kind == SamplerKind::dpmpp_2m || kind == SamplerKind::dpmpp_2m_karras || kind == SamplerKind::unipc;
 }
 
-Result<at::Tensor> context_of(const SampleRequest& request) {
-  if (request.guidance <= 1) return request.prompt;
-  if (!request.negative.defined()) return fail("sampling: guidance above 1 needs the negative prompt's embedding");
-  if (request.negative.sizes() != request.prompt.sizes())
-    return fail(fmt::format("sampling: the prompt's embedding has shape {}, the negative prompt's {}",
-                            shape_text(request.prompt.sizes()), shape_text(request.negative.sizes())));
-  return at::cat({request.negative, request.prompt});  // without guidance first, as diffusers has it
-}
-
-/// Progress over the seeds of a request: a seed's steps come after those of the seeds before it.
-SampleProgress shifted(const SampleProgress& progress, int64_t before, int64_t total) {
-  if (!progress) return {};
-  return [&progress, before, total](int64_t done, int64_t) { return progress(before + done, total); };
+/// Beyond the last timestep a multistep solver would stand still, and divide by the length of that step.
+Result<void> check_beginning(SamplerKind kind, const SchedulerConfig& config, int64_t steps) {
+  if (!is_multistep(kind) || kind == SamplerKind::dpmpp_2m_karras) return {};
+  const auto spacing = config.timestep_spacing.value_or(TimestepSpacing::linspace);
+  const auto first = static_cast<int64_t>(space_multistep_timesteps(spacing, config, steps).front());
+  if (first < config.num_train_timesteps) return {};
+  return fail(fmt::format("{}: {} steps with steps_offset {} begin at timestep {}; the base model's last is {}",
+                          name_of(kind).title, steps, config.steps_offset, first, config.num_train_timesteps - 1));
 }
 
 }  // namespace
 
-at::Tensor start_noise(uint64_t seed, int64_t channels, int64_t height, int64_t width) {
-  return at::randn({1, channels, height, width}, at::detail::createCPUGenerator(seed),
-                   at::TensorOptions().dtype(at::kFloat));
+std::span<const SamplerName> sampler_names() { return kNames; }
+
+const SamplerName& name_of(SamplerKind kind) {
+  for (const SamplerName& entry : kNames)
+    if (entry.kind == kind) return entry;
+  return kNames.front();
 }
 
-Result<std::optional<at::Tensor>> sample_from(const UNet& unet, const SchedulerConfig& scheduler,
-                                              const Adapters& adapters, const SampleRequest& request,
-                                              const at::Tensor& start, const SampleProgress& progress) {
-  const at::NoGradGuard no_grad;
-  const auto ddim = Ddim::create(scheduler, request.steps);
-  if (!ddim) return tl::unexpected(ddim.error());
-  auto context = context_of(request);
-  if (!context) return tl::unexpected(context.error());
-  *context = context->to(unet.device());
-  at::Tensor sample = start.to(unet.device());
-  const auto fits = unet.check({sample, at::zeros({1}, at::kLong), context->slice(0, 0, 1)});
-  if (!fits) return tl::unexpected(fits.error());
-
-  int64_t done = 0;
-  for (const int64_t t : ddim->timesteps()) {
-    sample = ddim->step(predict(unet, adapters, request, *context, sample, t), sample, t);
-    if (progress && !progress(++done, request.steps)) return std::nullopt;
+Result<SamplerKind> sampler_named(std::string_view name) {
+  std::string known;
+  for (const SamplerName& entry : kNames) {
+    if (entry.name == name) return entry.kind;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", entry.name);
   }
-  return sample.cpu();
+  return fail(fmt::format("there is no sampler '{}'; there are {}", name, known));
 }
 
-Result<std::optional<at::Tensor>> sample_latents(const UNet& unet, const SchedulerConfig& scheduler,
-                                                 const Adapters& adapters, const SampleRequest& request,
-                                                 const SampleProgress& progress) {
-  std::vector<at::Tensor> latents;
-  const int64_t total = static_cast<int64_t>(request.seeds.size()) * request.steps;
-  for (const uint64_t seed : request.seeds) {
-    const int64_t before = static_cast<int64_t>(latents.size()) * request.steps;
-    const at::Tensor start = start_noise(seed, unet.config().in_channels, request.height, request.width);
-    auto painted = sample_from(unet, scheduler, adapters, request, start, shifted(progress, before, total));
-    if (!painted) return tl::unexpected(painted.error());
-    if (!*painted) return std::nullopt;
-    latents.push_back(**painted);
+Result<std::unique_ptr<Sampler>> make_sampler(SamplerKind kind, const SchedulerConfig& config, int64_t steps) {
+  auto schedule = NoiseSchedule::create(config);
+  if (!schedule) return tl::unexpected(schedule.error());
+  const int64_t most = is_multistep(kind) ? schedule->timesteps() - 1 : schedule->timesteps();
+  if (steps < 1 || steps > most) {
+    return fail(fmt::format("{}: {} steps were asked for; it can be 1 to {} with the base model's {} timesteps",
+                            name_of(kind).title, steps, most, schedule->timesteps()));
   }
-  if (latents.empty()) return fail("sampling: no seed was given");
-  return at::cat(latents);
-}
-
-at::Tensor to_pixels(const at::Tensor& images) {
-  const at::Tensor unit = (images / 2 + 0.5).clamp(0, 1);
-  return unit.mul(255).round().to(at::kByte).permute({0, 2, 3, 1}).contiguous();  // [N, H, W, 3]
+  if (const auto fits = check_beginning(kind, config, steps); !fits) return tl::unexpected(fits.error());
+  switch (kind) {
+    case SamplerKind::ddim:
+      return make_ddim(*std::move(schedule), config, steps);
+    case SamplerKind::euler:
+      return make_euler(*schedule, config, steps);
+    case SamplerKind::euler_a:
+      return make_euler_ancestral(*schedule, config, steps);
+    case SamplerKind::dpmpp_2m:
+      return make_dpm_multistep(*schedule, config, steps, SigmaCurve::of_timesteps);
+    case SamplerKind::dpmpp_2m_karras:
+      return make_dpm_multistep(*schedule, config, steps, SigmaCurve::karras);
+    case SamplerKind::dpmpp_sde_karras:
+      return make_dpm_sde(*schedule, config, steps);
+    case SamplerKind::unipc:
+      return make_unipc(*schedule, config, steps);
+  }
+  return fail("there is no such sampler");
 }
 
 }  // namespace atelier::diffusion

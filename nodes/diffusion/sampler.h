@@ -1,51 +1,79 @@
-// From a prompt to pictures: DDIM with classifier-free guidance on a frozen UNet, with or without adapters.
+// The samplers: what turns a model's predictions into an ever cleaner sample. Number for number as diffusers'
+// schedulers of the same names; a file each for a family of them.
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <functional>
-#include <optional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
-#include "diffusion/adapters.h"
-#include "diffusion/config.h"
-#include "diffusion/unet.h"
+#include "diffusion/error.h"
+#include "diffusion/scheduler_config.h"
 
 namespace atelier::diffusion {
 
-/// What to paint: one picture for each seed.
-struct SampleRequest {
-  at::Tensor prompt;      ///< [1, 77, D] hidden states of the prompt
-  at::Tensor negative{};  ///< [1, 77, D] of the negative prompt (the empty one by default); may be undefined when
-                          ///< guidance is 1
-  std::vector<uint64_t> seeds{};
-  int64_t height = 64;  ///< of the latents: picture height / 8
-  int64_t width = 64;
-  int64_t steps = 30;
-  double guidance = 7.5;  ///< 1 or less: without guidance
+enum class SamplerKind { ddim, euler, euler_a, dpmpp_2m, dpmpp_2m_karras, dpmpp_sde_karras, unipc };
+
+struct SamplerName {
+  SamplerKind kind;
+  std::string_view name;   ///< in pipelines and on the command line: "dpmpp_2m_karras"
+  std::string_view title;  ///< as WebUI shows it: "DPM++ 2M Karras"
 };
 
-/// Called after each step with the steps done and all steps of all seeds; false stops the sampling.
-using SampleProgress = std::function<bool(int64_t done, int64_t total)>;
+/// All samplers, in the order they are listed to people.
+std::span<const SamplerName> sampler_names();
+const SamplerName& name_of(SamplerKind kind);
 
-/// The noise that a seed begins with, [1, channels, height, width]: what
-/// `torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed))` gives, so a seed means the same picture as
-/// in diffusers. From torch's CPU generator on every device.
-at::Tensor start_noise(uint64_t seed, int64_t channels, int64_t height, int64_t width);
+/// The sampler of a name. An Error lists the names there are.
+Result<SamplerKind> sampler_named(std::string_view name);
 
-/// The latents of each seed, [seeds, 4, height, width] float32 on the CPU, scaled as the UNet sees them. Every seed is
-/// painted by itself, so that its picture does not depend on which others were asked for. Empty when `progress` stopped
-/// it. Errors: shapes that the UNet does not take, a scheduler that is not supported.
-Result<std::optional<at::Tensor>> sample_latents(const UNet& unet, const SchedulerConfig& scheduler,
-                                                 const Adapters& adapters, const SampleRequest& request,
-                                                 const SampleProgress& progress = {});
+/// What a sampler adds while it walks: nothing; noise that is new each time; or the difference of one Brownian path
+/// between the two sigmas.
+enum class StepNoise { none, fresh, brownian };
 
-/// The same from a given start, [1, 4, h, w]; request.seeds, height and width are not looked at.
-Result<std::optional<at::Tensor>> sample_from(const UNet& unet, const SchedulerConfig& scheduler,
-                                              const Adapters& adapters, const SampleRequest& request,
-                                              const at::Tensor& start, const SampleProgress& progress = {});
+/// Noise of unit variance for the way between two sigmas, [N, C, h, w], each row from its own seed.
+using DrawNoise = std::function<at::Tensor(double from_sigma, double to_sigma)>;
 
-/// Pictures of decoded images in [-1, 1]: [N, 3, H, W] float32 -> [N, H, W, 3] uint8, rounded as diffusers does.
-at::Tensor to_pixels(const at::Tensor& images);
+/// One walk from noise to a clean sample: made for one run and used once, since the multistep solvers remember their
+/// last predictions. Rows of a batch are independent of each other. Samples and predictions are [N, C, h, w] float32.
+class Sampler {
+ public:
+  virtual ~Sampler() = default;
+
+  /// The timestep of each call of the model, from noisy to clean; not always integers.
+  const std::vector<double>& timesteps() const noexcept { return timesteps_; }
+  /// The noise over the signal at each call, and after the last.
+  const std::vector<double>& sigmas() const noexcept { return sigmas_; }
+  /// Calls of the model for each of the steps that were asked for, 1 or 2; the last step takes one.
+  virtual std::size_t calls_per_step() const { return 1; }
+  virtual StepNoise step_noise() const { return StepNoise::none; }
+
+  /// What noise of unit variance is multiplied by to be the sample that the first call starts from.
+  virtual double initial_scale() const { return 1.0; }
+  /// The clean latents with noise of unit variance added as it belongs to a call: where image-to-image starts.
+  virtual at::Tensor add_noise(const at::Tensor& clean, const at::Tensor& noise, std::size_t call) const = 0;
+  /// What the model sees for the sample at a call.
+  virtual at::Tensor model_input(const at::Tensor& sample, std::size_t) const { return sample; }
+  /// The sample for the next call, from the model's prediction, guidance applied. Calls are made in order, from any on.
+  /// @param noise  asked where step_noise() is not none
+  virtual at::Tensor step(const at::Tensor& prediction, const at::Tensor& sample, std::size_t call,
+                          const DrawNoise& noise) = 0;
+
+ protected:
+  Sampler(std::vector<double> timesteps, std::vector<double> sigmas)
+      : timesteps_(std::move(timesteps)), sigmas_(std::move(sigmas)) {}
+
+ private:
+  std::vector<double> timesteps_;
+  std::vector<double> sigmas_;
+};
+
+/// The sampler for `steps` steps. Errors: more steps than the base's timesteps allow; those of NoiseSchedule::create().
+Result<std::unique_ptr<Sampler>> make_sampler(SamplerKind kind, const SchedulerConfig& config, int64_t steps);
 
 }  // namespace atelier::diffusion

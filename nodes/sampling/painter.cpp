@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include "diffusion/sampler.h"
+#include "diffusion/sampling.h"
 #include "model/base_model.h"
 #include "model/fused_weights.h"
 #include "model/loras.h"
@@ -87,9 +87,14 @@ Expected<Picture> Painter::paint(const std::string& name, const std::string& pro
   if (!with) return tl::unexpected(with.error());
   if (!without) return tl::unexpected(without.error());
   const auto downscale = vae_->config().downscale();
-  const diffusion::SampleRequest request{
-      with->context,   without->context,  {seed}, settings_.height_px / downscale, settings_.width_px / downscale,
-      settings_.steps, settings_.guidance};
+  diffusion::SampleRequest request;
+  request.positive = *with;
+  request.negative = *without;
+  request.seeds = {seed};
+  request.height = settings_.height_px / downscale;
+  request.width = settings_.width_px / downscale;
+  request.steps = settings_.steps;
+  request.guidance = settings_.guidance;
   const auto latents =
       diffusion::sample_latents(*unet_, scheduler_, adapters_, request, [&](std::int64_t done, std::int64_t all) {
         return progress(static_cast<double>(done) / static_cast<double>(all));

@@ -29,9 +29,6 @@ std::string vae_error(const json& changes) { return error_with(parse_vae_config,
 std::string text_error(const json& changes) {
   return error_with(parse_text_config, "text_encoder/config.json", changes);
 }
-std::string scheduler_error(const json& changes) {
-  return error_with(parse_scheduler_config, "scheduler/scheduler_config.json", changes);
-}
 
 TEST(UNetConfig, ReadsAFullConfigurationOfDiffusers) {
   const auto config = must(parse_unet_config(read_json(kTiny / "unet/config.json"), "config.json"));
@@ -116,26 +113,6 @@ TEST(TextConfig, RefusesWhatItDoesNotDoByTheNameOfTheKey) {
   EXPECT_EQ(text_error({{"num_attention_heads", 3}}),
             "config.json: 'num_attention_heads' is 3, which does not divide 'hidden_size' 16");
   EXPECT_EQ(text_error({{"return_dict", true}}), "") << "transformers writes keys that only other models read";
-}
-
-TEST(SchedulerConfig, TakesDdimsDefaultsForWhatAFileLeavesOut) {
-  const auto config = must(parse_scheduler_config({{"_class_name", "PNDMScheduler"}}, ""));
-  EXPECT_EQ(config.beta_schedule, "linear");
-  EXPECT_EQ(config.steps_offset, 0);
-  EXPECT_TRUE(config.set_alpha_to_one);
-  EXPECT_TRUE(config.clip_sample);
-}
-
-TEST(SchedulerConfig, RefusesWhatItDoesNotDoByTheNameOfTheKey) {
-  EXPECT_EQ(scheduler_error({{"prediction_type", "sample"}}),
-            "config.json: 'prediction_type' is \"sample\", which is not supported; supported: \"epsilon\", "
-            "\"v_prediction\"");
-  EXPECT_EQ(scheduler_error({{"rescale_betas_zero_snr", true}}),
-            "config.json: 'rescale_betas_zero_snr' is true, which is not supported; supported: false");
-  EXPECT_EQ(scheduler_error({{"trained_betas", {0.1}}}),
-            "config.json: 'trained_betas' is [0.1], which is not supported");
-  EXPECT_EQ(scheduler_error({{"steps_offset", -1}}), "config.json: 'steps_offset' is -1, expected 0 or more");
-  EXPECT_EQ(scheduler_error({{"beta_schedule", 3}}), "config.json: 'beta_schedule' is 3, expected a text");
 }
 
 }  // namespace
