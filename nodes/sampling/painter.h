@@ -7,48 +7,76 @@
 #include <vector>
 
 #include "diffusion/adapters.h"
-#include "diffusion/base_model.h"
+#include "diffusion/embedding.h"
+#include "diffusion/prompt_encoder.h"
+#include "diffusion/sampling.h"
+#include "diffusion/scheduler_config.h"
+#include "diffusion/unet.h"
+#include "diffusion/vae.h"
 #include "graph/device.h"
+#include "sampling/paint_settings.h"
 #include "types/model.h"
 #include "types/pictures.h"
 
 namespace atelier {
 
-struct PaintSettings {
-  std::string negative;
-  std::int64_t steps = 30;
-  double guidance = 7.5;
-  std::int64_t width_px = 0, height_px = 0;  // 0: the size the base was trained at
+// A prompt as the models see it: its words encoded, and the LoRAs it uses.
+struct PreparedPrompt {
+  std::string text;
+  std::vector<LoraUse> uses;
+  diffusion::Adapters adapters;
+  diffusion::GuidedText words;
+};
+
+// What prompts may use by name.
+struct PaintWords {
+  std::vector<std::string> lora_names{};  // of the model's LoRAs, one for each; none: prompts cannot choose
+  std::vector<diffusion::Embedding> embeddings{};
 };
 
 class Painter {
  public:
-  // The base's parts on the device, and the model's LoRAs fitted to them. Errors: those of loading; a LoRA that does
-  // not fit the base; a size that the base does not take.
-  static Expected<Painter> create(const Model& model, const PaintSettings& settings, Device& device);
+  // Called with the part that is done, in [0, 1]; false stops the painting.
+  using Progress = std::function<bool(double)>;
 
-  // The picture of a prompt and a seed, named by `name`. `progress` is given the part that is done, in [0, 1]; where it
-  // returns false the result is an error of kind `stopped`.
+  // The base's parts on the device, and the model's LoRAs beside them. Errors: those of loading; an embedding made for
+  // other text encoders; a size that the base does not take.
+  static Expected<Painter> create(const Model& model, const PaintSettings& settings, Device& device,
+                                  PaintWords words = {});
+
+  // Errors: WebUI's grammar broken; a LoRA that was not given, or that does not fit the base; clip skip that the base
+  // does not have.
+  Expected<PreparedPrompt> prepare(const std::string& prompt) const;
+
+  // The pictures of a prompt, one for each seed, without names. A result of kind `stopped` where `progress` said so.
+  Expected<std::vector<Picture>> paint(const PreparedPrompt& prompt, std::span<const std::uint64_t> seeds,
+                                       const Progress& progress) const;
+
+  // The picture of one prompt and seed, named by `name`. Errors: those of both.
   Expected<Picture> paint(const std::string& name, const std::string& prompt, std::uint64_t seed,
-                          const std::function<bool(double)>& progress) const;
-
-  // How many tokens of the prompt are left out since it is too long.
-  std::size_t truncated(const std::string& prompt) const { return text_->truncated(prompt); }
+                          const Progress& progress) const;
 
  private:
-  Painter(PaintSettings settings, diffusion::SchedulerConfig scheduler)
-      : settings_(std::move(settings)), scheduler_(scheduler) {}
-  Expected<void> load(const Model& model, Device& device);
-  Expected<void> load_text_encoders(const Model& model, const diffusion::Lora& sum, Device& device);
-  Expected<diffusion::TextConditioning> told(const std::string& prompt) const;
-  nlohmann::json metadata(const std::string& prompt, std::uint64_t seed) const;
+  Painter(PaintSettings settings, LoraShelf shelf, diffusion::SchedulerConfig scheduler,
+          diffusion::PromptEncoder encoder)
+      : settings_(std::move(settings)),
+        shelf_(std::move(shelf)),
+        scheduler_(std::move(scheduler)),
+        encoder_(std::move(encoder)) {}
+  diffusion::SampleRequest request_for(const PreparedPrompt& prompt, std::span<const std::uint64_t> seeds) const;
+  Expected<at::Tensor> sample(const PreparedPrompt& prompt, const diffusion::SampleRequest& request,
+                              const Progress& progress) const;  // [N, 4, h, w]
+  Expected<at::Tensor> sample_larger(const PreparedPrompt& prompt, diffusion::SampleRequest request,
+                                     const at::Tensor& latents, const Progress& progress) const;
+  Expected<at::Tensor> decode(const at::Tensor& latents) const;  // [N, 3, H, W] on the CPU
+  diffusion::VaePass vae_pass() const { return {.slicing = true, .tile_px = settings_.vae_tile_px}; }
 
   PaintSettings settings_;
+  LoraShelf shelf_;
   diffusion::SchedulerConfig scheduler_;
-  std::shared_ptr<const diffusion::TextEncoders> text_;
+  diffusion::PromptEncoder encoder_;
   std::shared_ptr<const diffusion::Vae> vae_;
   std::shared_ptr<const diffusion::UNet> unet_;
-  diffusion::Adapters adapters_;
 };
 
 }  // namespace atelier

@@ -4,76 +4,20 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "lora/lora_weights.h"
+#include "model/base_model.h"
+#include "model/embeddings.h"
 #include "model/torch_call.h"
 #include "sampling/painter.h"
 #include "sampling/preview.h"
+#include "sampling/sample_spec.h"
 
 namespace atelier {
 namespace {
 
 constexpr double kGuessedSecondsPerPicture = 10;
-
-std::vector<ParamSpec> picture_params() {
-  const auto size = [](std::string name) {
-    return ParamSpec{
-        .name = std::move(name),
-        .type = ValueType::integer,
-        .summary = "Of the pictures, a multiple of what the base takes; absent: what the base was trained at.",
-        .unit = "px",
-        .minimum = 8,
-        .maximum = 4096};
-  };
-  return {{.name = "steps",
-           .type = ValueType::integer,
-           .value = 30,
-           .summary = "DDIM steps for each picture.",
-           .unit = "steps",
-           .minimum = 1,
-           .maximum = 1000},
-          {.name = "guidance",
-           .type = ValueType::number,
-           .value = 7.5,
-           .summary = "Classifier-free guidance scale; 1 or less: without.",
-           .minimum = 0,
-           .maximum = 100},
-          size("width"),
-          size("height")};
-}
-
-NodeSpec make_spec() {
-  NodeSpec spec;
-  spec.name = "sample";
-  spec.summary = "Paints a picture for each prompt and seed, with a fused model or a base and LoRAs.";
-  spec.place = Place::device;
-  spec.inputs = {{"model", "model", "The model to paint with; either this or `base`.", false, false},
-                 {"base", "model", "The base model to paint with, `loras` beside it.", false, false},
-                 {"loras", "lora", "LoRAs that are added to `base` while painting.", true, false}};
-  spec.outputs = {{"pictures", "pictures", "The pictures, prompt by prompt and in it seed by seed."}};
-  spec.params = {{.name = "prompts",
-                  .type = ValueType::list,
-                  .summary = "What to paint; each prompt with each seed.",
-                  .element = ValueType::text,
-                  .required = true},
-                 {.name = "negative", .type = ValueType::text, .value = "", .summary = "What not to paint."},
-                 {.name = "seeds",
-                  .type = ValueType::list,
-                  .value = Value::List{0},
-                  .summary = "Where each picture starts from; a seed gives diffusers' picture of that seed.",
-                  .minimum = 0,
-                  .element = ValueType::integer},
-                 weights_param()};
-  for (auto& param : picture_params()) spec.params.push_back(std::move(param));
-  return spec;
-}
-
-PaintSettings settings_of(const Params& params) {
-  PaintSettings settings{params.text("negative"), params.integer("steps"), params.number("guidance")};
-  if (params.given("width")) settings.width_px = params.integer("width");
-  if (params.given("height")) settings.height_px = params.integer("height");
-  return settings;
-}
 
 // The fused model, or the base with the LoRAs of this step.
 Expected<Model> model_for(const Job& job) {
@@ -87,10 +31,84 @@ Expected<Model> model_for(const Job& job) {
   return model;
 }
 
+// Empty where the names are absent, or one for each LoRA and such that a prompt can hold them.
+std::string check_names(const Params& params, std::size_t loras) {
+  if (!params.given("lora_names")) return {};
+  const auto names = params.texts("lora_names");
+  if (names.size() != loras)
+    return fmt::format("param 'lora_names' has {} name{}, port 'loras' {} source{}; there must be one for each",
+                       names.size(), names.size() == 1 ? "" : "s", loras, loras == 1 ? "" : "s");
+  std::set<std::string> seen;
+  for (const auto& name : names) {
+    if (name.empty() || name.find_first_of(":<>") != std::string::npos)
+      return fmt::format("param 'lora_names' has \"{}\"; a name is not empty and has none of : < >", name);
+    if (!seen.insert(name).second) return fmt::format("param 'lora_names' has \"{}\" twice", name);
+  }
+  return {};
+}
+
+// The pictures of one task as they come: named, shown in the report, counted.
+class Easel {
+ public:
+  Easel(const Job& job, const Painter& painter)
+      : context_(job.context),
+        painter_(painter),
+        prompts_(job.params.texts("prompts")),
+        batch_size_(static_cast<std::size_t>(job.params.integer("batch_size"))) {
+    for (const auto seed : job.params.integers("seeds")) seeds_.push_back(static_cast<std::uint64_t>(seed));
+  }
+
+  Expected<PictureSet> paint() {
+    for (std::size_t p = 0; p < prompts_.size(); ++p)
+      if (auto done = paint_prompt(p); !done) return tl::unexpected(done.error());
+    return std::move(pictures_);
+  }
+
+ private:
+  Expected<void> paint_prompt(std::size_t p) {
+    const auto prepared = painter_.prepare(prompts_[p]);
+    if (!prepared) return tl::unexpected(prepared.error());
+    const std::span seeds(seeds_);
+    for (std::size_t begin = 0; begin < seeds.size(); begin += batch_size_) {
+      const auto count = std::min(batch_size_, seeds.size() - begin);
+      auto painted = painter_.paint(*prepared, seeds.subspan(begin, count),
+                                    [&](double part) { return tell(part * static_cast<double>(count)); });
+      if (!painted) return tl::unexpected(painted.error());
+      for (std::size_t i = 0; i < count; ++i) {
+        (*painted)[i].name = fmt::format("{:04}_seed{}.png", p + 1, seeds[begin + i]);
+        if (auto kept = keep(std::move((*painted)[i])); !kept) return kept;
+      }
+    }
+    return {};
+  }
+
+  // False where the painting is to stop. `part` is how many of the pictures under way are done.
+  bool tell(double part) const {
+    const auto all = static_cast<double>(prompts_.size() * seeds_.size());
+    context_.progress((static_cast<double>(pictures_.items.size()) + part) / all, "pictures");
+    return !context_.stop_requested();
+  }
+
+  Expected<void> keep(Picture picture) {
+    const auto png = preview_of(picture.pixels);
+    if (!png) return tl::unexpected(png.error());
+    context_.preview(std::filesystem::path(picture.name).stem().string(), *png);
+    pictures_.items.push_back(std::move(picture));
+    return {};
+  }
+
+  Context& context_;
+  const Painter& painter_;
+  std::vector<std::string> prompts_;
+  std::vector<std::uint64_t> seeds_;
+  std::size_t batch_size_;
+  PictureSet pictures_;
+};
+
 class SampleNode final : public SingleNode {
  public:
   const NodeSpec& spec() const override {
-    static const NodeSpec spec = make_spec();
+    static const NodeSpec spec = sample_spec();
     return spec;
   }
 
@@ -103,18 +121,19 @@ class SampleNode final : public SingleNode {
 
   std::vector<std::string> check(const Params& params,
                                  const std::map<std::string, std::size_t>& list_sizes) const override {
-    const auto connected = [&](const std::string& port) {
+    const auto sources = [&](const std::string& port) {
       const auto found = list_sizes.find(port);
-      return found != list_sizes.end() && found->second > 0;
+      return found == list_sizes.end() ? 0 : found->second;
     };
     std::vector<std::string> wrong;
-    if (connected("model") && connected("base"))
+    if (sources("model") > 0 && sources("base") > 0)
       wrong.push_back("ports 'model' and 'base' are both connected; give a fused model or a base, not both");
-    if (!connected("model") && !connected("base"))
+    if (sources("model") == 0 && sources("base") == 0)
       wrong.push_back("neither port 'model' nor port 'base' is connected; give a fused model or a base");
-    if (connected("model") && connected("loras"))
+    if (sources("model") > 0 && sources("loras") > 0)
       wrong.push_back("port 'loras' goes with 'base'; a fused model has its LoRAs already");
     if (auto weights = check_weights(params, list_sizes); !weights.empty()) wrong.push_back(weights);
+    if (auto names = check_names(params, sources("loras")); !names.empty()) wrong.push_back(names);
     if (params.texts("prompts").empty()) wrong.push_back("param 'prompts' is empty; give at least one prompt");
     if (params.integers("seeds").empty()) wrong.push_back("param 'seeds' is empty; give at least one seed");
     return wrong;
@@ -128,31 +147,17 @@ class SampleNode final : public SingleNode {
   static Expected<Outputs> paint_all(const Job& job, Device& device) {
     const auto model = model_for(job);
     if (!model) return tl::unexpected(model.error());
-    const auto painter = Painter::create(*model, settings_of(job.params), device);
+    if (const auto told = open_base(*model, job.context); !told) return tl::unexpected(told.error());
+    PaintWords words;
+    if (job.params.given("lora_names")) words.lora_names = job.params.texts("lora_names");
+    auto embeddings = embeddings_of(job, base_digest(*model));
+    if (!embeddings) return tl::unexpected(embeddings.error());
+    words.embeddings = *std::move(embeddings);
+    const auto painter = Painter::create(*model, paint_settings_of(job.params), device, std::move(words));
     if (!painter) return tl::unexpected(painter.error());
-    const auto prompts = job.params.texts("prompts");
-    const auto seeds = job.params.integers("seeds");
-    PictureSet pictures;
-    for (std::size_t p = 0; p < prompts.size(); ++p) {
-      if (const auto lost = painter->truncated(prompts[p]); lost > 0)
-        job.context.warn(
-            fmt::format("the prompt \"{}\" is too long: its last {} tokens are left out", prompts[p], lost));
-      for (const auto seed : seeds) {
-        const auto all = static_cast<double>(prompts.size() * seeds.size());
-        const auto before = static_cast<double>(pictures.items.size());
-        auto picture = painter->paint(fmt::format("{:04}_seed{}.png", p + 1, seed), prompts[p],
-                                      static_cast<std::uint64_t>(seed), [&](double part) {
-                                        job.context.progress((before + part) / all, "pictures");
-                                        return !job.context.stop_requested();
-                                      });
-        if (!picture) return tl::unexpected(picture.error());
-        const auto png = preview_of(picture->pixels);
-        if (!png) return tl::unexpected(png.error());
-        job.context.preview(std::filesystem::path(picture->name).stem().string(), *png);
-        pictures.items.push_back(std::move(*picture));
-      }
-    }
-    return Outputs{{"pictures", pictures.to_artifact()}};
+    const auto pictures = Easel(job, *painter).paint();
+    if (!pictures) return tl::unexpected(pictures.error());
+    return Outputs{{"pictures", pictures->to_artifact()}};
   }
 };
 

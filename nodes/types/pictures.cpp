@@ -42,6 +42,25 @@ void append_setting(std::string& line, std::string_view title, const Json& metad
   line += fmt::format("{}{}: {}", line.empty() ? "" : ", ", title, text_of(*found));
 }
 
+// Of the first pass, which is what WebUI calls the size; where that is not told, the picture's.
+std::string first_size(const Picture& picture) {
+  const Json& metadata = picture.metadata;
+  if (metadata.contains("width") && metadata.contains("height"))
+    return fmt::format("{}x{}", metadata["width"].dump(), metadata["height"].dump());
+  return fmt::format("{}x{}", picture.pixels.shape()[1], picture.pixels.shape()[0]);
+}
+
+// In quotes, as WebUI writes a value that holds commas: "sks: 0.8, style: 1.0".
+std::string lora_weights(const Json& loras) {
+  std::string text;
+  for (const Json& lora : loras) {
+    text += text.empty() ? "" : ", ";
+    if (lora.contains("name")) text += text_of(lora["name"]) + ": ";
+    text += lora.at("weight").dump();
+  }
+  return Json(text).dump();
+}
+
 }  // namespace
 
 std::string webui_parameters(const Picture& picture) {
@@ -52,10 +71,17 @@ std::string webui_parameters(const Picture& picture) {
   std::string settings;
   append_setting(settings, "Steps", metadata, "steps");
   append_setting(settings, "Sampler", metadata, "sampler");
+  append_setting(settings, "Timestep spacing", metadata, "timestep_spacing");
   append_setting(settings, "CFG scale", metadata, "guidance");
+  append_setting(settings, "CFG rescale", metadata, "guidance_rescale");
   append_setting(settings, "Seed", metadata, "seed");
-  settings +=
-      fmt::format("{}Size: {}x{}", settings.empty() ? "" : ", ", picture.pixels.shape()[1], picture.pixels.shape()[0]);
+  settings += fmt::format("{}Size: {}", settings.empty() ? "" : ", ", first_size(picture));
+  append_setting(settings, "Clip skip", metadata, "clip_skip");
+  append_setting(settings, "Denoising strength", metadata, "second_pass_strength");
+  append_setting(settings, "Hires upscale", metadata, "second_pass_scale");
+  append_setting(settings, "Hires steps", metadata, "second_pass_steps");
+  append_setting(settings, "VAE tile", metadata, "vae_tile");
+  if (metadata.contains("loras")) settings += ", Lora weights: " + lora_weights(metadata["loras"]);
   return text + "\n" + settings;
 }
 

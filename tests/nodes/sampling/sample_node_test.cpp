@@ -1,12 +1,15 @@
 #include "sampling/sample_node.h"
 
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "model/tensors.h"
 #include "support/fake_context.h"
 #include "support/fake_device.h"
 #include "support/run_node.h"
 #include "support/tiny_base.h"
+#include "types/embedding.h"
 #include "types/model.h"
 #include "types/pictures.h"
 
@@ -68,7 +71,9 @@ TEST(Sample, PaintsEachPromptWithEachSeedAtTheBasesOwnSize) {
                                                             {"seed", 2},
                                                             {"steps", 2},
                                                             {"guidance", 7.5},
-                                                            {"sampler", "DDIM"}}));
+                                                            {"sampler", "DDIM"},
+                                                            {"width", 64},
+                                                            {"height", 64}}));
 }
 
 TEST(Sample, PaintsASeedAlikeWhateverElseWasAskedFor) {
@@ -88,6 +93,133 @@ TEST(Sample, PaintsAlikeWithAFusedModelAndWithTheBaseAndItsLoras) {
   EXPECT_FALSE(equal(fused[0].pixels, paint({{"base", {tiny_base()}}}, kShort).pictures()[0].pixels));
 }
 
+TEST(Sample, PaintsWithEachSamplerAnotherPicture) {
+  std::vector<Picture> all;
+  for (const char* name : {"ddim", "euler", "euler_a", "dpmpp_2m", "dpmpp_2m_karras", "dpmpp_sde_karras", "unipc"}) {
+    const auto painted = paint({{"base", {tiny_base()}}}, with(with(kShort, "sampler", name), "steps", 3));
+    ASSERT_TRUE(painted.outputs) << painted.outputs.error().message;
+    for (const auto& other : all) EXPECT_FALSE(equal(painted.pictures()[0].pixels, other.pixels)) << name;
+    all.push_back(painted.pictures()[0]);
+  }
+  EXPECT_EQ(all.back().metadata.at("sampler"), "UniPC");
+}
+
+TEST(Sample, TellsItsSettingsInThePicture) {
+  auto params = kShort;
+  params["sampler"] = "dpmpp_2m_karras";
+  params["spacing"] = "trailing";
+  params["guidance_rescale"] = 0.7;
+  params["clip_skip"] = 2;
+  params["second_pass_scale"] = 1.5;
+  params["second_pass_strength"] = 0.5;
+  params["second_pass_steps"] = 4;
+  params["vae_tile"] = 64;
+  const auto painted = paint({{"base", {tiny_base()}}}, params);
+  ASSERT_TRUE(painted.outputs) << painted.outputs.error().message;
+  EXPECT_THAT(painted.pictures()[0].pixels.shape(), ElementsAre(96, 96, 3));
+  EXPECT_EQ(painted.pictures()[0].metadata, (nlohmann::json{{"prompt", "a person"},
+                                                            {"seed", 0},
+                                                            {"steps", 2},
+                                                            {"sampler", "DPM++ 2M Karras"},
+                                                            {"timestep_spacing", "trailing"},
+                                                            {"guidance", 7.5},
+                                                            {"guidance_rescale", 0.7},
+                                                            {"width", 64},
+                                                            {"height", 64},
+                                                            {"clip_skip", 2},
+                                                            {"second_pass_scale", 1.5},
+                                                            {"second_pass_strength", 0.5},
+                                                            {"second_pass_steps", 4},
+                                                            {"vae_tile", 64}}));
+}
+
+// The mean of a picture's squared differences from another, once both are halved to see what they show at large.
+double unlike(const Tensor& one, const Tensor& other) {
+  const auto planes = [](const Tensor& pixels) {
+    const auto image = as_torch(pixels).permute({2, 0, 1}).to(at::kFloat);
+    return at::adaptive_avg_pool2d(image, {16, 16});
+  };
+  return (planes(one) - planes(other)).square().mean().item<double>();
+}
+
+TEST(Sample, KeepsThePictureInASecondPassOfLittleStrength) {
+  auto params = with(kShort, "steps", 10);
+  const auto first = paint({{"base", {tiny_base()}}}, params).pictures()[0];
+  params["second_pass_scale"] = 2.0;
+  params["second_pass_strength"] = 0.1;
+  const auto slight = paint({{"base", {tiny_base()}}}, params);
+  params["second_pass_strength"] = 1.0;
+  const auto strong = paint({{"base", {tiny_base()}}}, params);
+  ASSERT_TRUE(slight.outputs) << slight.outputs.error().message;
+  EXPECT_THAT(slight.pictures()[0].pixels.shape(), ElementsAre(128, 128, 3));
+  EXPECT_LT(unlike(slight.pictures()[0].pixels, first.pixels), unlike(strong.pictures()[0].pixels, first.pixels));
+}
+
+TEST(Sample, UsesTheLorasThatAPromptNamesAndNoOthers) {
+  const Inputs inputs{{"base", {tiny_base()}}, {"loras", {lora_named("one"), lora_named("two")}}};
+  auto params = with(with(kShort, "weights", Value::List{0.6, 0.9}), "lora_names", Value::List{"anna", "style"});
+  const auto all = paint(inputs, params).pictures();
+  params["prompts"] = Value::List{"a person<lora:anna:0.5>"};
+  const auto one = paint(inputs, params).pictures();
+  const Inputs alone{{"base", {tiny_base()}}, {"loras", {lora_named("one")}}};
+  EXPECT_TRUE(equal(one[0].pixels, paint(alone, with(kShort, "weights", Value::List{0.5})).pictures()[0].pixels));
+  EXPECT_FALSE(equal(one[0].pixels, all[0].pixels));
+  EXPECT_EQ(one[0].metadata.at("loras"), (nlohmann::json{{{"name", "anna"}, {"weight", 0.5}}}));
+  params["prompts"] = Value::List{"a person <lora:berta:0.5>"};
+  const auto unknown = paint(inputs, params);
+  ASSERT_FALSE(unknown.outputs);
+  EXPECT_THAT(unknown.outputs.error().message, testing::HasSubstr("berta"));
+}
+
+TEST(Sample, UsesTheWordOfAnEmbedding) {
+  WordVectors word;
+  word.word = "<sks>";
+  word.vectors = {normal_tensor({2, 16}, "sks")};
+  const Inputs inputs{{"base", {tiny_base()}}, {"embeddings", {word.to_artifact()}}};
+  const auto params = with(kShort, "prompts", Value::List{"a photo of <sks>"});
+  const auto painted = paint(inputs, params);
+  ASSERT_TRUE(painted.outputs) << painted.outputs.error().message;
+  EXPECT_FALSE(equal(painted.pictures()[0].pixels, paint({{"base", {tiny_base()}}}, params).pictures()[0].pixels));
+}
+
+TEST(Sample, WantsANameForEachLora) {
+  const auto node = make_sample_node();
+  const auto told = [&](Value names) {
+    const Params params(node->spec(), with(kShort, "lora_names", std::move(names)));
+    return node->check(params, {{"base", 1}, {"loras", 2}});
+  };
+  EXPECT_THAT(told(Value::List{"anna", "style"}), IsEmpty());
+  EXPECT_THAT(told(Value::List{"anna"}),
+              ElementsAre("param 'lora_names' has 1 name, port 'loras' 2 sources; there must be one for each"));
+  EXPECT_THAT(told(Value::List{"anna", "a:b"}),
+              ElementsAre("param 'lora_names' has \"a:b\"; a name is not empty and has none of : < >"));
+  EXPECT_THAT(told(Value::List{"anna", "anna"}), ElementsAre("param 'lora_names' has \"anna\" twice"));
+}
+
+TEST(Sample, RefusesALoraInTheNegativePrompt) {
+  const auto painted = paint({{"base", {tiny_base()}}}, with(kShort, "negative", "ugly <lora:anna:1>"));
+  ASSERT_FALSE(painted.outputs);
+  EXPECT_EQ(painted.outputs.error().message,
+            "the negative prompt \"ugly <lora:anna:1>\" names the LoRA 'anna'; only a prompt can use one");
+}
+
+TEST(Sample, TakesTheEmptyTextForNoNegativePrompt) {
+  const auto none = paint({{"base", {tiny_base()}}}, kShort).pictures();
+  const auto empty = paint({{"base", {tiny_base()}}}, with(kShort, "negative", "")).pictures();
+  EXPECT_TRUE(equal(none[0].pixels, empty[0].pixels)) << "in SD 1.x";
+  EXPECT_FALSE(none[0].metadata.contains("negative_prompt"));
+}
+
+TEST(Sample, PaintsAlikeInBatchesAndWithLittleMemory) {
+  auto params = with(kShort, "seeds", Value::List{3, 7});
+  const auto plain = paint({{"base", {tiny_base()}}}, params).pictures();
+  const auto batch = paint({{"base", {tiny_base()}}}, with(params, "batch_size", 2)).pictures();
+  EXPECT_TRUE(equal(plain[1].pixels, batch[1].pixels)) << "on the CPU to the bit";
+  const auto little = paint({{"base", {tiny_base()}}}, with(params, "low_memory", true)).pictures();
+  const auto difference = (as_torch(plain[1].pixels).to(at::kInt) - as_torch(little[1].pixels).to(at::kInt)).abs();
+  EXPECT_LE(difference.max().item<int>(), 1);
+}
+
 TEST(Sample, UsesALorasTextEncoderToo) {
   LoraSet lora;
   lora.layers["text_encoder.text_model.encoder.layers.0.mlp.fc1"] = {normal_tensor({2, 16}, "A"),
@@ -98,9 +230,9 @@ TEST(Sample, UsesALorasTextEncoderToo) {
   EXPECT_FALSE(equal(painted.pictures()[0].pixels, paint({{"base", {tiny_base()}}}, kShort).pictures()[0].pixels));
 }
 
-TEST(Sample, TakesASize) {
-  const auto painted = paint({{"base", {tiny_base()}}}, with(with(kShort, "width", 32), "height", 48));
-  EXPECT_THAT(painted.pictures()[0].pixels.shape(), ElementsAre(48, 32, 3));
+TEST(Sample, TakesAnySizeThatTheVaeDivides) {
+  const auto painted = paint({{"base", {tiny_base()}}}, with(with(kShort, "width", 36), "height", 52));
+  EXPECT_THAT(painted.pictures()[0].pixels.shape(), ElementsAre(52, 36, 3));
 }
 
 TEST(Sample, ShowsASmallPreviewOfALargePicture) {
@@ -122,6 +254,16 @@ TEST(Sample, RefusesASizeThatTheBaseDoesNotTake) {
   const auto painted = paint({{"base", {tiny_base()}}}, with(kShort, "width", 42));
   ASSERT_FALSE(painted.outputs);
   EXPECT_EQ(painted.outputs.error().message, "pictures of 42 x 64 px: this base takes multiples of 4 px");
+}
+
+TEST(Sample, RefusesATextEncoderLayerThatTheBaseDoesNotHave) {
+  LoraSet lora;
+  lora.layers["text_encoder_2.text_model.encoder.layers.0.mlp.fc1"] = {normal_tensor({2, 16}, "A"),
+                                                                       normal_tensor({64, 2}, "B"), 2};
+  const auto painted = paint({{"base", {tiny_base()}}, {"loras", {lora.to_artifact()}}}, kShort);
+  ASSERT_FALSE(painted.outputs);
+  EXPECT_EQ(painted.outputs.error().message,
+            "LoRA layer 'text_encoder_2.text_model.encoder.layers.0.mlp.fc1': the base model has no such layer");
 }
 
 TEST(Sample, RefusesALoraOfAnotherArchitecture) {

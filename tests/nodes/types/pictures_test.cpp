@@ -40,6 +40,25 @@ TEST(Pictures, SayWhatTheyWereMadeFromAsWebUiDoes) {
   EXPECT_EQ(webui_parameters({"x.png", picture_of("").pixels, nlohmann::json::object()}), "\nSize: 2x1");
 }
 
+TEST(Pictures, TellEverySettingByWebUisName) {
+  auto picture = picture_of("a portrait");
+  picture.metadata["sampler"] = "DPM++ 2M Karras";
+  picture.metadata["timestep_spacing"] = "trailing";
+  picture.metadata["guidance_rescale"] = 0.7;
+  picture.metadata["width"] = 512;
+  picture.metadata["height"] = 768;
+  picture.metadata["clip_skip"] = 2;
+  picture.metadata["second_pass_strength"] = 0.38;
+  picture.metadata["second_pass_scale"] = 2.0;
+  picture.metadata["second_pass_steps"] = 30;
+  picture.metadata["vae_tile"] = 512;
+  picture.metadata["loras"] = {{{"name", "sks"}, {"weight", 0.8}}, {{"weight", 1.0}}};
+  EXPECT_EQ(webui_parameters(picture),
+            "a portrait\nNegative prompt: blurry\nSteps: 20, Sampler: DPM++ 2M Karras, Timestep spacing: trailing, CFG "
+            "scale: 7.5, CFG rescale: 0.7, Seed: 3, Size: 512x768, Clip skip: 2, Denoising strength: 0.38, Hires "
+            "upscale: 2.0, Hires steps: 30, VAE tile: 512, Lora weights: \"sks: 0.8, 1.0\"");
+}
+
 TEST(Pictures, AreWrittenAsPngWithTheirParametersInside) {
   MemoryFiles files;
   const PictureSet set{{picture_of("a portrait")}};
