@@ -26,7 +26,7 @@ void add_model_command(CLI::App& app, Program& program) {
   init->add_option("DIR", *folder, "The folder to make; the model appears there whole or not at all")
       ->type_name("")
       ->required();
-  init->add_option("--arch", options->arch, "The architecture")->type_name("NAME")->capture_default_str();
+  init->add_option("--arch", options->arch, "The architecture: sd1, sd2 or sdxl")->type_name("NAME")->capture_default_str();
   init->add_option("--width", options->width, "Channels of the first level, a multiple of 32")
       ->type_name("N")
       ->check(whole_number(kWidthStep, kMostWidth))
