@@ -39,10 +39,13 @@ Result<void> read_config(const fs::path& file, Result<Config> (*parse)(const nlo
   return {};
 }
 
-/// What the original layout says of the noise schedule is nothing: all published models have this one.
+/// What the original layout says of the noise schedule is next to nothing: all published models have this one, and
+/// where it ends in noise alone a sampling has to begin there, which "trailing" does (Lin et al. 2023).
 SchedulerConfig original_scheduler(const Prediction& prediction) {
   SchedulerConfig scheduler;
   scheduler.prediction_type = prediction.type;
+  scheduler.rescale_betas_zero_snr = prediction.zero_terminal_snr;
+  scheduler.timestep_spacing = prediction.zero_terminal_snr ? TimestepSpacing::trailing : TimestepSpacing::leading;
   return scheduler;
 }
 

@@ -78,6 +78,7 @@ void add_markers(WeightMap& tensors, const BaseModel& base) {
   const SchedulerConfig& scheduler = base.scheduler_config();
   if (base.architecture() != Architecture::sdxl) return;
   if (scheduler.prediction_type == PredictionType::v_prediction) tensors["v_pred"] = at::empty({0}, at::kFloat);
+  if (scheduler.rescale_betas_zero_snr) tensors["ztsnr"] = at::empty({0}, at::kFloat);
 }
 
 }  // namespace

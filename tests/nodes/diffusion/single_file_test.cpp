@@ -224,7 +224,6 @@ TEST_P(PlainFile, RefusesTheConfigurationOfAnotherArchitecture) {
                 ", the configurations in " + tiny.string() + " are of Stable Diffusion 1.x");
 }
 
-#if 0
 TEST(SingleFile, OfSdxlWithTheKeysOfVPredictionKeepsThemInBothLayouts) {
   const test::TemporaryFolder folder;
   auto weights = test::original_weights(test::small(test::published_sdxl()), 7);
@@ -248,8 +247,6 @@ TEST(SingleFile, OfSdxlWithTheKeysOfVPredictionKeepsThemInBothLayouts) {
   EXPECT_TRUE(back.contains("v_pred"));
   EXPECT_TRUE(back.contains("ztsnr"));
 }
-
-#endif
 
 TEST(SingleFile, ThatIsAPickleIsRefused) {
   const test::TemporaryFolder folder;
