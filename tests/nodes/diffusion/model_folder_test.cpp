@@ -142,5 +142,43 @@ TEST_F(ShardedFolder, WithoutAShardIsToldWhichIsMissing) {
   EXPECT_TRUE(error().starts_with(first.string() + ": ")) << error();
 }
 
+/// vocab.json and merges.txt as the one file that transformers' fast tokenizer saves.
+nlohmann::json as_tokenizer_json(const fs::path& folder) {
+  using nlohmann::json;
+  json saved;
+  saved["normalizer"] = {{"type", "Sequence"},
+                         {"normalizers",
+                          {{{"type", "NFC"}},
+                           {{"type", "Replace"}, {"pattern", {{"Regex", "\\s+"}}}, {"content", " "}},
+                           {{"type", "Lowercase"}}}}};
+  const json split = {{"type", "Split"},
+                      {"pattern", {{"Regex", R"('s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+)"}}},
+                      {"behavior", "Removed"},
+                      {"invert", true}};
+  saved["pre_tokenizer"] = {{"type", "Sequence"},
+                            {"pretokenizers", {split, {{"type", "ByteLevel"}, {"add_prefix_space", false}}}}};
+  saved["model"] = {{"type", "BPE"},
+                    {"end_of_word_suffix", "</w>"},
+                    {"vocab", read_json(folder / "vocab.json")},
+                    {"merges", json::array()}};
+  std::ifstream merges(folder / "merges.txt");
+  for (std::string line; std::getline(merges, line);) {
+    if (!line.empty() && !line.starts_with("#")) saved["model"]["merges"].push_back(line);
+  }
+  return saved;
+}
+
+TEST(TokenizerJsonFolder, ServesWithoutVocabularyAndMerges) {
+  const test::TemporaryFolder folder;
+  const fs::path model = folder / "model";
+  const GoldenFolder golden(fs::path(ATELIER_SOURCE_DIR) / "tests/golden/sd1_tiny");
+  fs::copy(golden.path / "model", model, fs::copy_options::recursive);
+  test::put_bytes(model / "tokenizer/tokenizer.json", as_tokenizer_json(model / "tokenizer").dump());
+  fs::remove(model / "tokenizer/vocab.json");
+  fs::remove(model / "tokenizer/merges.txt");
+  test::expect_goldens(*must(load_stable_diffusion(model)), golden);
+  EXPECT_THAT(must(BaseModel::open(model)).files(), testing::Contains(fs::path("tokenizer/tokenizer.json")));
+}
+
 }  // namespace
 }  // namespace atelier::diffusion
