@@ -37,8 +37,7 @@ struct TrainedTensor {
 struct TrainingPass {
   const UNet* unet = nullptr;
   const TextEncoders* text = nullptr;
-  Adapters adapters{};              ///< of the UNet and of the text encoders, in float32
-  std::vector<int64_t> tenants{};   ///< whose factors each row takes of the adapters
+  Adapters adapters{};              ///< of the UNet and of the text encoders, for the rows of the pass
   std::vector<at::Tensor> extra{};  ///< rows behind each text encoder's table of token embeddings
 };
 

@@ -40,8 +40,8 @@ Result<std::unique_ptr<TrainableEmbedding>> TrainableEmbedding::create(TrainingB
   return std::unique_ptr<TrainableEmbedding>(new TrainableEmbedding(std::move(base), start));
 }
 
-TrainingPass TrainableEmbedding::pass(std::vector<int64_t> tenant_of_row, const Dropout&) const {
-  TrainingPass pass{.unet = base_.unet.get(), .text = base_.text.get(), .tenants = std::move(tenant_of_row)};
+TrainingPass TrainableEmbedding::pass(std::vector<int64_t>, const Dropout&) const {
+  TrainingPass pass{.unet = base_.unet.get(), .text = base_.text.get()};
   for (const TrainedTensor& tensor : tensors_) pass.extra.push_back(tensor.leaf);
   return pass;
 }

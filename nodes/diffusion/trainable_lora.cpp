@@ -76,7 +76,6 @@ Result<std::unique_ptr<TrainableLora>> TrainableLora::create(TrainingBase base, 
 TrainingPass TrainableLora::pass(std::vector<int64_t> tenant_of_row, const Dropout& dropout) const {
   TrainingPass pass{.unet = base_.unet.get(), .text = base_.text.get(), .extra = extra_};
   pass.adapters = dropout.on(adapters_, tenant_of_row);
-  pass.tenants = std::move(tenant_of_row);
   return pass;
 }
 

@@ -90,8 +90,8 @@ Result<std::unique_ptr<TrainableWeights>> TrainableWeights::create(const Weights
   return trained;
 }
 
-TrainingPass TrainableWeights::pass(std::vector<int64_t> tenant_of_row, const Dropout&) const {
-  return {.unet = base_.unet.get(), .text = base_.text.get(), .tenants = std::move(tenant_of_row)};
+TrainingPass TrainableWeights::pass(std::vector<int64_t>, const Dropout&) const {
+  return {.unet = base_.unet.get(), .text = base_.text.get()};
 }
 
 void TrainableWeights::values_changed() {

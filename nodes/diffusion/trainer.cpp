@@ -280,7 +280,6 @@ void Trainer::as_trained(const std::function<void(const TrainingPass&)>& use, in
                     .b = layer.b.detach().narrow(0, k, 1),
                     .scale = layer.scale.narrow(0, k, 1)};
   pass.adapters = Adapters(std::move(layers));
-  pass.tenants = {0};
   use(pass);
 }
 

@@ -8,20 +8,9 @@
 namespace atelier::diffusion {
 namespace {
 
-/// The adapters of the UNet, or else those of the text encoders, in the precision that their model computes in.
-Adapters in_precision(const Adapters& adapters, bool of_unet, at::ScalarType dtype) {
-  Adapters::LayerMap layers;
-  for (const auto& [name, layer] : adapters.layers())
-    if ((part_of(name) == LoraPart::unet) == of_unet)
-      layers[name] = {.a = layer.a.to(dtype), .b = layer.b.to(dtype), .scale = layer.scale.to(dtype)};
-  return Adapters(std::move(layers), std::vector<int64_t>{0});
-}
-
 Result<TextConditioning> conditioning(const TrainingPass& pass, const TrainingBatch& rows, int64_t clip_skip) {
   if (!rows.encodes_text()) return rows.text;
-  const at::ScalarType dtype = (*pass.text)[0].model->options().dtype;
-  const Adapters adapters = in_precision(pass.adapters, false, dtype).for_rows(pass.tenants);
-  return pass.text->forward(rows.text_ids, {.clip_skip = clip_skip, .adapters = &adapters, .extra = pass.extra});
+  return pass.text->forward(rows.text_ids, {.clip_skip = clip_skip, .adapters = &pass.adapters, .extra = pass.extra});
 }
 
 }  // namespace
@@ -41,10 +30,10 @@ Result<at::Tensor> Trainer::Impl::row_losses(const TrainingBatch& rows, const Dr
   const auto text = conditioning(pass, rows, options.clip_skip);
   if (!text) return tl::unexpected(text.error());
   const at::Tensor noisy = schedule.add_noise(rows.latents, rows.noise, rows.timesteps);
-  const UNetInput input{noisy, rows.timesteps, text->context, text->pooled, rows.time_ids};
+  const UNetInput input{noisy,        rows.timesteps, text->context,
+                        text->pooled, rows.time_ids,  options.gradient_checkpointing};
   if (auto fits = pass.unet->check(input); !fits) return tl::unexpected(fits.error());
-  const Adapters adapters = in_precision(pass.adapters, true, pass.unet->dtype()).for_rows(pass.tenants);
-  const at::Tensor prediction = pass.unet->forward(input, adapters);  // [N, 4, h, w] float32
+  const at::Tensor prediction = pass.unet->forward(input, pass.adapters);  // [N, 4, h, w] float32
   const at::Tensor target = schedule.target(rows.latents, rows.noise, rows.timesteps);
 
   at::Tensor mask = with_unmasked_weight(rows.masks, options.unmasked_weight);

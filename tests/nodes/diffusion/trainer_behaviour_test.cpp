@@ -92,6 +92,21 @@ TEST_F(TrainerBehaviour, LossesAreThoseOfTheAverages) {
   EXPECT_FLOAT_EQ(static_cast<float>(loss), losses[0].item<float>());
 }
 
+TEST_F(TrainerBehaviour, GradientCheckpointingTrainsTheSameToTheBit) {
+  TrainingOptions sparing = options;
+  sparing.gradient_checkpointing = true;
+  const auto full = [&](const TrainingOptions& with) {
+    return must(Trainer::full(golden_weights(tiny, true), golden_schedule(tiny), with));
+  };
+  Trainer kept = lora(options), again = lora(sparing), all_kept = full(options), all_again = full(sparing);
+  for (int64_t i = 0; i < 3; ++i) {
+    for (Trainer* training : {&kept, &again}) must(training->step(batch(i)));
+    for (Trainer* training : {&all_kept, &all_again}) must(training->step(golden_batch_of_ids(tiny, i)));
+  }
+  EXPECT_TRUE(equal_bits(again.state(), kept.state()));
+  EXPECT_TRUE(equal_bits(all_again.state(), all_kept.state()));
+}
+
 TEST_F(TrainerBehaviour, AScaledLossTrainsTheSame) {
   Trainer plain = lora(options);
   options.loss_scale = LossScale{};
