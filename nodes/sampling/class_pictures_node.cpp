@@ -7,6 +7,7 @@
 #include <set>
 
 #include "diffusion/prompt.h"
+#include "diffusion/sampler.h"
 #include "model/torch_call.h"
 #include "sampling/painter.h"
 #include "types/captions.h"
@@ -25,6 +26,12 @@ ParamSpec size_param(std::string name) {
           .unit = "px",
           .minimum = 8,
           .maximum = 4096};
+}
+
+std::vector<std::string> sampler_choices() {
+  std::vector<std::string> names;
+  for (const auto& entry : diffusion::sampler_names()) names.emplace_back(entry.name);
+  return names;
 }
 
 NodeSpec make_spec() {
@@ -59,6 +66,11 @@ NodeSpec make_spec() {
                  {.name = "negative",
                   .type = ValueType::text,
                   .summary = "What not to paint; absent: zeros in SDXL, elsewhere the empty text."},
+                 {.name = "sampler",
+                  .type = ValueType::text,
+                  .value = "ddim",
+                  .summary = "How noise becomes a picture, as in `sample`.",
+                  .choices = sampler_choices()},
                  {.name = "steps",
                   .type = ValueType::integer,
                   .value = 30,
@@ -80,6 +92,9 @@ NodeSpec make_spec() {
 PaintSettings settings_of(const Params& params) {
   PaintSettings settings;
   if (params.given("negative")) settings.negative = params.text("negative");
+  const auto sampler = diffusion::sampler_named(params.text("sampler"));
+  if (!sampler) throw Fault(sampler.error().message);
+  settings.sampler = *sampler;
   settings.steps = params.integer("steps");
   settings.guidance = params.number("guidance");
   if (params.given("width")) settings.width_px = params.integer("width");
@@ -93,6 +108,7 @@ Digest recipe_of(const Digest& base, const Params& params, std::int64_t seed, co
   Encoder recipe;
   recipe.text("class picture").digest(base).text(params.text("prompt"));
   params.given("negative") ? recipe.text(params.text("negative")) : recipe.absent();
+  recipe.text(params.text("sampler"));
   recipe.integer(seed).integer(params.integer("steps")).number(params.number("guidance"));
   return recipe.integer(image.width()).integer(image.height()).finish();
 }
