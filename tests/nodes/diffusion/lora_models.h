@@ -27,7 +27,7 @@ inline const at::Tensor& text_golden(const GoldenFolder& golden, std::size_t enc
 /// The encoder with other weights.
 inline std::shared_ptr<const ClipTextModel> text_model_of(const GoldenFolder& golden, std::size_t encoder,
                                                           WeightMap weights) {
-  const auto config = read_json(golden.text_folder("text_encoder", encoder) / "config.json");
+  const auto config = golden.json(golden.text_part("text_encoder", encoder) + "/config.json");
   WeightReader reader(std::move(weights), "text_encoder");
   return must(
       ClipTextModel::create(must(parse_text_config(config, "config.json")), reader, text_encoder_prefix(encoder)));
