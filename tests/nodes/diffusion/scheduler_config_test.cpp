@@ -19,7 +19,9 @@ TEST(SchedulerConfig, TakesDdimsDefaultsForWhatAFileLeavesOut) {
   EXPECT_FALSE(config.timestep_spacing.has_value()) << "each sampler has its own";
 }
 
-TEST(SchedulerConfig, DoesNotClipLatentsWhereAFileIsSilent) { EXPECT_FALSE(parsed(nlohmann::json::object()).clip_sample); }
+TEST(SchedulerConfig, DoesNotClipLatentsWhereAFileIsSilent) {
+  EXPECT_FALSE(parsed(nlohmann::json::object()).clip_sample);
+}
 
 TEST(SchedulerConfig, ReadsWhatAnyOfDiffusersSchedulersWrites) {
   const auto config = parsed({{"_class_name", "DPMSolverMultistepScheduler"},
