@@ -28,11 +28,7 @@ void add_inputs(const Plan& plan, const Batch& batch, const TaskSource& source, 
     for (const auto& further : port.sources) add_inputs(plan, batch, further, inputs);
 }
 
-}  // namespace
-
-Needs needs_of(const Plan& plan, const Batch& batch, const Task& task) {
-  constexpr double output_guess_s = 0.05;
-  if (task.is_output) return {.seconds = output_guess_s};
+InputInfo info_of(const Plan& plan, const Batch& batch, const Task& task) {
   InputInfo info;
   for (const auto& port : task.inputs) {
     const std::string name(port.name);
@@ -43,7 +39,25 @@ Needs needs_of(const Plan& plan, const Batch& batch, const Task& task) {
       add_inputs(plan, batch, source, info.inputs[name]);
     }
   }
-  return batch.pipeline.steps[task.step].node->needs(*task.params, info);
+  return info;
+}
+
+bool alike(const InputInfo& a, const InputInfo& b) {
+  return a.size_bytes == b.size_bytes && a.sources == b.sources && a.inputs == b.inputs;
+}
+
+}  // namespace
+
+Needs NeedsOfTasks::of(const Task& task) {
+  constexpr double output_guess_s = 0.05;
+  if (task.is_output) return {.seconds = output_guess_s};
+  auto info = info_of(plan_, batch_, task);
+  Answer& last = last_[task.step];
+  if (last.params != task.params || !alike(last.info, info)) {
+    const auto needs = batch_.pipeline.steps[task.step].node->needs(*task.params, info);
+    last = {task.params, std::move(info), needs};
+  }
+  return last.needs;
 }
 
 }  // namespace atelier

@@ -118,19 +118,20 @@ std::vector<Row> count_rows(const Plan& plan, const Batch& batch, const std::vec
   return rows;
 }
 
-std::uint64_t memory_of(const Plan& plan, const Batch& batch, const Task& task) {
-  const Needs needs = needs_of(plan, batch, task);
+std::uint64_t memory_of(NeedsOfTasks& nodes, const Task& task) {
+  const Needs needs = nodes.of(task);
   return needs.memory_bytes + needs.device_memory_bytes;
 }
 
 // "The most memory that a task needs: about 5.3 GB (person/anna)" of what is to run; empty where nothing is known.
 std::string memory_line(const Plan& plan, const Batch& batch) {
   constexpr double bytes_of_gb = 1e9;
+  NeedsOfTasks nodes(plan, batch);
   std::uint64_t most = 0;
   TaskId whose = kNoTask;
   for (const auto& task : plan.tasks) {
     if (task.action != Action::run && task.action != Action::wait) continue;
-    const auto bytes = memory_of(plan, batch, task);
+    const auto bytes = memory_of(nodes, task);
     if (bytes <= most) continue;
     most = bytes;
     whose = task.id;
@@ -140,7 +141,7 @@ std::string memory_line(const Plan& plan, const Batch& batch) {
                      static_cast<double>(most) / bytes_of_gb, display_name(plan, batch, whose));
 }
 
-nlohmann::json task_json(const Plan& plan, const Batch& batch, const Task& task) {
+nlohmann::json task_json(const Plan& plan, const Batch& batch, const Task& task, NeedsOfTasks& nodes) {
   auto customers = nlohmann::json::array();
   for (const auto customer : task.customers) customers.push_back(batch.customers[customer].id);
   auto after = nlohmann::json::array();
@@ -160,7 +161,7 @@ nlohmann::json task_json(const Plan& plan, const Batch& batch, const Task& task)
   } else {
     json["step"] = batch.pipeline.steps[task.step].name;
     json["node"] = spec_of(plan, batch, task.id)->name;
-    if (const auto bytes = memory_of(plan, batch, task); bytes > 0) json["memory_bytes"] = bytes;
+    if (const auto bytes = memory_of(nodes, task); bytes > 0) json["memory_bytes"] = bytes;
   }
   return json;
 }
@@ -202,7 +203,8 @@ nlohmann::json plan_json(const Plan& plan, const Batch& batch) {
     json["inputs"].push_back(std::move(one));
   }
   json["tasks"] = nlohmann::json::array();
-  for (const auto& task : plan.tasks) json["tasks"].push_back(task_json(plan, batch, task));
+  NeedsOfTasks nodes(plan, batch);
+  for (const auto& task : plan.tasks) json["tasks"].push_back(task_json(plan, batch, task, nodes));
   return json;
 }
 

@@ -47,12 +47,13 @@ std::vector<bool> Wave::find_settled() const {
 std::vector<SchedulerTask> Wave::scheduler_tasks() const {
   std::vector<SchedulerTask> tasks;
   tasks.reserve(around_.plan.tasks.size());
+  NeedsOfTasks nodes(around_.plan, around_.batch);
   for (const Task& task : around_.plan.tasks) {
     SchedulerTask one{.customers = task.customers, .dependents = task.dependents, .place = Place::cpu, .needs = {}};
     if (settled_[index_of(task.id)])
       one.needs.seconds = 0;
     else
-      one.needs = needs_of(around_.plan, around_.batch, task);
+      one.needs = nodes.of(task);
     if (const NodeSpec* const spec = spec_of(around_.plan, around_.batch, task.id)) one.place = spec->place;
     tasks.push_back(one);
   }

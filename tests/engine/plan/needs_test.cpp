@@ -22,19 +22,24 @@ class Weigh final : public SingleNode {
     }();
     return spec;
   }
+  explicit Weigh(int& asked) : asked_(asked) {}
   Needs needs(const Params&, const InputInfo& info) const override {
+    ++asked_;
     Needs needs;
     for (const Artifact* const input : info.inputs.at("mix"))
       for (const auto& file : input->files) needs.device_memory_bytes += file.size_bytes * 1'000'000'000;
     return needs;
   }
   Expected<Outputs> run_one(const Job&, Device&) const override { return Outputs{}; }
+
+ private:
+  int& asked_;
 };
 
 class NeedsOfATask : public ::testing::Test {
  protected:
   NeedsOfATask() {
-    world.registry.add(std::make_unique<Weigh>());
+    world.registry.add(std::make_unique<Weigh>(asked));
     world.batch.pipeline =
         PipelineBuilder(world.registry, "weights")
             .input("book", "text", Scope::batch)
@@ -46,12 +51,21 @@ class NeedsOfATask : public ::testing::Test {
     world.files.put("/night/book.txt", "0123456789");
     world.batch.inputs["book"] = "/night/book.txt";
   }
+  int asked = 0;
   PlanWorld world;
 };
 
 TEST_F(NeedsOfATask, SeesThePipelinesInputsThroughARecipeAndNothingThatATaskMakes) {
   const Plan plan = world.plan();
-  EXPECT_EQ(needs_of(plan, world.batch, world.find(plan, "weigh/anna")).device_memory_bytes, 10'000'000'000U);
+  EXPECT_EQ(NeedsOfTasks(plan, world.batch).of(world.find(plan, "weigh/anna")).device_memory_bytes, 10'000'000'000U);
+}
+
+TEST_F(NeedsOfATask, IsAskedForOnceForCustomersWhoseTasksLookAlike) {
+  const Plan plan = world.plan();
+  NeedsOfTasks nodes(plan, world.batch);
+  for (const char* const name : {"weigh/anna", "weigh/ben", "weigh/cleo"})
+    EXPECT_EQ(nodes.of(world.find(plan, name)).device_memory_bytes, 10'000'000'000U) << name;
+  EXPECT_EQ(asked, 1);
 }
 
 TEST_F(NeedsOfATask, IsToldWithThePlan) {
