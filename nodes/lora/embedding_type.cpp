@@ -1,12 +1,11 @@
 #include "lora/embedding_type.h"
 
-#include <fmt/format.h>
-
 #include "diffusion/embedding_format.h"
 #include "diffusion/safetensors.h"
 #include "model/embeddings.h"
 #include "model/loras.h"
 #include "model/torch_call.h"
+#include "types/one_file.h"
 
 namespace atelier {
 namespace {
@@ -28,15 +27,7 @@ class EmbeddingType final : public PortType {
 
   Expected<Artifact> open_input(const std::filesystem::path& path, const FileDigest& digest) const override {
     if (auto refused = diffusion::refuse_pickle(path); !refused) return passed_on(refused.error());
-    const auto stat = files_.stat(path);
-    if (!stat) return tl::unexpected(stat.error());
-    if (!*stat || (*stat)->type != FileStat::Type::file || path.extension() != kSuffix)
-      return failure(fmt::format("{}: an embedding was expected here, a .safetensors file", path.string()));
-    const auto of_bytes = digest(path);
-    if (!of_bytes) return tl::unexpected(of_bytes.error());
-    Artifact artifact;
-    artifact.files.push_back({path.filename().string(), *of_bytes, path, (*stat)->size_bytes});
-    return artifact;
+    return open_one_file(files_, path, digest, "an embedding", kSuffix);
   }
 
   std::string validate(const Artifact& artifact) const override {

@@ -1,11 +1,10 @@
 #include "lora/lora_type.h"
 
-#include <fmt/format.h>
-
 #include "diffusion/lora_format.h"
 #include "diffusion/safetensors.h"
 #include "model/loras.h"
 #include "model/torch_call.h"
+#include "types/one_file.h"
 
 namespace atelier {
 namespace {
@@ -21,15 +20,7 @@ class LoraType final : public PortType {
 
   Expected<Artifact> open_input(const std::filesystem::path& path, const FileDigest& digest) const override {
     if (auto refused = diffusion::refuse_pickle(path); !refused) return passed_on(refused.error());
-    const auto stat = files_.stat(path);
-    if (!stat) return tl::unexpected(stat.error());
-    if (!*stat || (*stat)->type != FileStat::Type::file || path.extension() != kSuffix)
-      return failure(fmt::format("{}: a LoRA was expected here, a .safetensors file", path.string()));
-    const auto of_bytes = digest(path);
-    if (!of_bytes) return tl::unexpected(of_bytes.error());
-    Artifact artifact;
-    artifact.files.push_back({path.filename().string(), *of_bytes, path, (*stat)->size_bytes});
-    return artifact;
+    return open_one_file(files_, path, digest, "a LoRA", kSuffix);
   }
 
   std::string validate(const Artifact& artifact) const override {

@@ -10,6 +10,7 @@
 #include "diffusion/sampler.h"
 #include "model/torch_call.h"
 #include "sampling/painter.h"
+#include "sampling/sample_spec.h"
 #include "types/captions.h"
 #include "types/images.h"
 
@@ -26,12 +27,6 @@ ParamSpec size_param(std::string name) {
           .unit = "px",
           .minimum = 8,
           .maximum = 4096};
-}
-
-std::vector<std::string> sampler_choices() {
-  std::vector<std::string> names;
-  for (const auto& entry : diffusion::sampler_names()) names.emplace_back(entry.name);
-  return names;
 }
 
 NodeSpec make_spec() {

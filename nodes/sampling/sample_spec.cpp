@@ -8,12 +8,6 @@ namespace {
 
 constexpr double kLeastStrength = 0.01;
 
-std::vector<std::string> sampler_choices() {
-  std::vector<std::string> names;
-  for (const auto& entry : diffusion::sampler_names()) names.emplace_back(entry.name);
-  return names;
-}
-
 std::vector<ParamSpec> word_params() {
   return {{.name = "prompts",
            .type = ValueType::list,
@@ -129,6 +123,12 @@ std::vector<ParamSpec> execution_params() {
 }
 
 }  // namespace
+
+std::vector<std::string> sampler_choices() {
+  std::vector<std::string> names;
+  for (const auto& entry : diffusion::sampler_names()) names.emplace_back(entry.name);
+  return names;
+}
 
 NodeSpec sample_spec() {
   NodeSpec spec;

@@ -86,15 +86,12 @@ class TrainEmbeddingNode final : public SingleNode {
                                                          setup->options);
     if (!trainer) return passed_on(trainer.error());
 
-    const auto word_now = [&](const diffusion::Trainer& now) {
-      auto vectors = as_word_vectors({word, now.embedding()});
-      vectors.base = setup->digest();
-      vectors.facts = {{"base_model", version_name(setup->base)}, {"steps", setup->steps}};
-      return vectors;
-    };
     TrainingRun run(*setup, job, device, *texts->rows, [&](const diffusion::Trainer&) { return setup->model; });
     if (const auto done = run.finish(*trainer); !done) return tl::unexpected(done.error());
-    return Outputs{{"embedding", word_now(*trainer).to_artifact()}};
+    auto learned = as_word_vectors({word, trainer->embedding()});
+    learned.base = setup->digest();
+    learned.facts = {{"base_model", version_name(setup->base)}, {"steps", setup->steps}};
+    return Outputs{{"embedding", learned.to_artifact()}};
   }
 };
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "types/one_file.h"
+
 namespace atelier {
 namespace {
 
@@ -17,15 +19,7 @@ class FileType final : public PortType {
   bool writes_folder() const override { return false; }
 
   Expected<Artifact> open_input(const std::filesystem::path& path, const FileDigest& digest) const override {
-    const auto stat = files_.stat(path);
-    if (!stat) return tl::unexpected(stat.error());
-    if (!*stat || (*stat)->type != FileStat::Type::file)
-      return failure(fmt::format("{}: a file was expected here", path.string()));
-    const auto of_bytes = digest(path);
-    if (!of_bytes) return tl::unexpected(of_bytes.error());
-    Artifact artifact;
-    artifact.files.push_back({path.filename().string(), *of_bytes, path, (*stat)->size_bytes});
-    return artifact;
+    return open_one_file(files_, path, digest, "a file");
   }
 
   std::string validate(const Artifact& artifact) const override {
