@@ -74,11 +74,17 @@ install_packages() {
   [ -z "$missing" ] || install_named $missing
 }
 
+# What was configured names the venv's libraries by their path: no longer, once that venv is gone.
+configured() {
+  [ -f "$build/build.ninja" ] || return 1
+  [ "$torch" = debian ] || [ -d "$(sed -n 's/^ATELIER_TORCH:PATH=//p' "$build/CMakeCache.txt")/lib" ]
+}
+
 build_targets() {
   local log="$root/build/configure.log"
   mkdir -p "$root/build"
   cd "$root"
-  if [ ! -f "$build/build.ninja" ]; then
+  if ! configured; then
     echo "Configuring …"
     local options=()
     if [ "$torch" = pip ]; then
