@@ -1,5 +1,7 @@
 // LoRAs of every kind of layer, text encoders too, on the three architectures: the peers' goldens, and our own files in
 // diffusers.
+#include <ATen/core/grad_mode.h>
+
 #include "diffusion/lora_format.h"
 #include "goldens.h"
 #include "lora_models.h"
