@@ -39,11 +39,11 @@ struct Findings {
 
 void examine_torch(Findings& findings) {
   const auto facts = diffusion::machine_facts();
-  const std::string speed =
-      fmt::format("libtorch {}: matrix products at {:.0f} GFLOPS", facts.torch_version, facts.matmul_gflops);
+  const std::string speed = fmt::format("libtorch {} with {} BLAS: matrix products at {:.0f} GFLOPS",
+                                        facts.torch_version, facts.blas, facts.matmul_gflops);
   if (facts.matmul_gflops < kSlowMatmul_gflops)
     findings.bad(speed + ", which is a hundredth of what this machine can do",
-                 "install OpenBLAS in its OpenMP build: apt-get install libopenblas0-openmp");
+                 diffusion::slow_products_remedy(facts.blas));
   else
     findings.good(speed);
   findings.good(fmt::format("devices: {} CPU core{}, {} CUDA device{}", std::thread::hardware_concurrency(),

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/Version.h>
+#include <fmt/format.h>
 #include <torch/cuda.h>
 #include <torch/version.h>
 
@@ -33,6 +35,16 @@ double matmul_gflops() {
   return 2.0 * kSide * kSide * kSide * products / passed.count() / 1e9;
 }
 
+/// No function tells it alone; the report for people does.
+std::string blas_name() {
+  constexpr std::string_view kBefore = "BLAS_INFO=";
+  const std::string report = at::show_config();
+  const auto at = report.find(kBefore);
+  if (at == std::string::npos) return "unknown";
+  const auto start = at + kBefore.size();
+  return report.substr(start, report.find_first_of(", \n", start) - start);
+}
+
 }  // namespace
 
 int cuda_device_count() { return static_cast<int>(torch::cuda::device_count()); }
@@ -46,6 +58,12 @@ std::vector<std::uint64_t> cuda_memory_bytes() {
   return bytes;
 }
 
-MachineFacts machine_facts() { return {TORCH_VERSION, cuda_device_count(), matmul_gflops()}; }
+MachineFacts machine_facts() { return {TORCH_VERSION, blas_name(), cuda_device_count(), matmul_gflops()}; }
+
+std::string slow_products_remedy(std::string_view blas) {
+  if (blas == "generic") return "install OpenBLAS in its OpenMP build: apt-get install libopenblas0-openmp";
+  return fmt::format(
+      "its BLAS ({}) came with it: see what else keeps the cores busy, or whether OMP_NUM_THREADS is set", blas);
+}
 
 }  // namespace atelier::diffusion
