@@ -4,20 +4,14 @@
 . "$root/tools/setup.sh"
 prepare bench_memory >&2
 field() { sed -E "s/.*\"$2\": ([0-9]+).*/\1/" <<<"$1"; }
-# ARCH MODE SIDE DTYPE CHECKPOINTING; the larger ones only where memory allows
+# ARCH MODE [NAME=VALUE …], as bench/memory.cpp takes them: the table in bench/README.md
 measure() {
   local line
-  line=$("$build/bench/bench_memory" "$@" 2) || { echo "memory: $* failed" >&2; return 0; }
+  line=$("$build/bench/bench_memory" "$@" steps=1 tokenizer="$root/tests/golden/sd1_tiny/model/tokenizer" </dev/null) || {
+    echo "memory: $* failed" >&2
+    return
+  }
   figure memory "$*" "$(field "$line" estimate)" "$(field "$line" peak)" bytes '"0.8 to 1.2"'
 }
-for arch in sd1 sd2; do
-  measure $arch lora 32 float32 no
-  measure $arch lora 64 float32 no
-  measure $arch lora 64 float32 yes
-  measure $arch lora 64 bfloat16 no
-  measure $arch full 32 bfloat16 no
-done
-measure sd1 full 32 float32 no
-measure sdxl lora 64 float32 no
-measure sdxl lora 64 bfloat16 no
-measure sdxl lora 128 bfloat16 yes
+while read -r -a training; do measure "${training[@]}"; done <<'TRAININGS'
+TRAININGS

@@ -1,31 +1,25 @@
 #include "diffusion/training_memory.h"
 
 #include <algorithm>
+#include <map>
+#include <string>
 
 #include "diffusion/clip_text.h"
-#include "diffusion/layers.h"
+#include "diffusion/lora_targets.h"
+#include "diffusion/name_patterns.h"
+#include "diffusion/text_encoders.h"
+#include "diffusion/training_memory_pass.h"
 #include "diffusion/unet.h"
 #include "diffusion/weights.h"
 
 namespace atelier::diffusion {
 namespace {
 
-constexpr int64_t kFloatBytes = 4;
-
-/// What is kept for the backward pass, in maps of a layer's channels.
-struct Kept {
-  double resnet_in;    ///< of a residual block, in maps of its input
-  double resnet_out;   ///< the same, in maps of its output
-  double transformer;  ///< around the layers of a transformer
-  double layer;        ///< of one layer of it: attention, cross-attention, feed-forward
-  bool scores;         ///< the matrices of attention scores too
-};
-
-/// Frozen float32 layers on the CPU keep their inputs, queries, keys, values, what attention gives (4 + 2 maps) and the
-/// feed-forward's hidden map (8); the rest is computed again.
-constexpr Kept kFrozen{.resnet_in = 1, .resnet_out = 1, .transformer = 3, .layer = 17, .scores = false};
-/// Plain autograd keeps the input of every operation.
-constexpr Kept kPlain{.resnet_in = 3, .resnet_out = 3, .transformer = 3, .layer = 30, .scores = true};
+constexpr double kFloatBytes = 4;
+constexpr const char* kUNetPrefix = "unet.";
+/// Of what comes and goes in a step: glibc's heap has holes. Measured on this code's own trainings (bench/README.md):
+/// the process's memory is that much more than what is in use, 0.05 where maps are few to 0.22 where they are many.
+constexpr double kHoles = 0.125;
 
 int64_t elements(at::IntArrayRef shape) {
   int64_t count = 1;
@@ -33,167 +27,185 @@ int64_t elements(at::IntArrayRef shape) {
   return count;
 }
 
-/// Walks a UNet's layers and adds up what they keep.
-class Activations {
- public:
-  Activations(const TrainingShape& shape, Kept kept) : shape_(shape), config_(shape.unet), kept_(kept) {}
-
-  /// Elements of one row.
-  double count() {
-    height_ = static_cast<double>(shape_.height);
-    width_ = static_cast<double>(shape_.width);
-    down();
-    resnet({config_.levels.back().channels, config_.levels.back().channels});
-    transformer(config_.levels.back());
-    resnet({config_.levels.back().channels, config_.levels.back().channels});
-    up();
-    return kept_in_all_ + most_of_a_block_;
-  }
-
-  /// Elements of the largest map that a layer makes.
-  double largest() const { return largest_; }
-
- private:
-  double pixels() const { return height_ * width_; }
-
-  void down() {
-    int64_t channels = config_.levels.front().channels;
-    for (size_t i = 0; i < config_.levels.size(); ++i) {
-      const UNetLevel& level = config_.levels[i];
-      for (int64_t j = 0; j < config_.layers_per_block; ++j) {
-        resnet({channels, level.channels});
-        if (level.cross_attention) transformer(level);
-        channels = level.channels;
-      }
-      if (i + 1 < config_.levels.size()) scale(0.5);
-    }
-  }
-
-  void up() {
-    int64_t channels = config_.levels.back().channels;
-    for (size_t i = config_.levels.size(); i-- > 0;) {
-      const UNetLevel& level = config_.levels[i];
-      const int64_t above = config_.levels[i > 0 ? i - 1 : 0].channels;
-      for (int64_t j = 0; j <= config_.layers_per_block; ++j) {
-        resnet({channels + (j == config_.layers_per_block ? above : level.channels), level.channels});
-        if (level.cross_attention) transformer(level);
-        channels = level.channels;
-      }
-      if (i > 0) scale(2);
-    }
-  }
-
-  void scale(double factor) {
-    height_ *= factor;
-    width_ *= factor;
-  }
-
-  void resnet(Channels channels) {
-    const double in = static_cast<double>(channels.in) * pixels(), out = static_cast<double>(channels.out) * pixels();
-    largest_ = std::max({largest_, in, out});
-    block(in, kept_.resnet_in * in + kept_.resnet_out * out);
-  }
-
-  void transformer(const UNetLevel& level) {
-    const double map = static_cast<double>(level.channels) * pixels();
-    constexpr double hidden_maps = 8;  // the feed-forward's first projection
-    largest_ = std::max(largest_, hidden_maps * map);
-    double layer = kept_.layer * map;
-    if (kept_.scores)
-      layer += static_cast<double>(level.heads) * pixels() * (pixels() + static_cast<double>(shape_.tokens));
-    block(map, kept_.transformer * map + static_cast<double>(level.transformer_layers) * layer);
-  }
-
-  /// With recomputation a block keeps its input, and one block at a time all of it.
-  void block(double input, double all) {
-    if (!shape_.gradient_checkpointing) {
-      kept_in_all_ += all;
-      return;
-    }
-    kept_in_all_ += input;
-    most_of_a_block_ = std::max(most_of_a_block_, all);
-  }
-
-  const TrainingShape& shape_;
-  const UNetConfig& config_;
-  Kept kept_;
-  double height_ = 0, width_ = 0;
-  double kept_in_all_ = 0, most_of_a_block_ = 0, largest_ = 0;
-};
-
-/// Elements of all weights of the models, and how many of them a training of this shape trains.
-struct Counts {
-  int64_t base = 0;
-  int64_t trained = 0;
-};
-
-int64_t lora_elements(const std::vector<LoraTarget>& targets, const TrainingShape& shape) {
-  int64_t count = 0;
-  for (const LoraTarget& target : targets) {
-    const bool kernel = target.weight_shape.size() == 4 && target.weight_shape[2] > 1;
-    const int64_t rank = kernel ? shape.conv_rank : is_lora_target(target.name) ? shape.rank : shape.conv_rank;
-    const int64_t out = target.weight_shape[0];
-    count += rank * (elements(target.weight_shape) / out + out);
-  }
-  return count;
+/// Numbers that the optimizer keeps of a trained tensor: two moments; or Adafactor's mean squares over each of the last
+/// two axes, which for kernels of convolutions are almost as many as the kernel has (adafactor.cpp).
+int64_t optimizer_memory(OptimizerKind optimizer, at::IntArrayRef shape) {
+  const int64_t count = elements(shape);
+  if (optimizer == OptimizerKind::adamw) return 2 * count;
+  return shape.size() < 2 ? count : count / shape[shape.size() - 1] + count / shape[shape.size() - 2];
 }
 
-/// Models of no memory, asked for what they consist of.
-Counts count_weights(const TrainingShape& shape) {
-  Counts counts;
-  const auto add = [&](const WeightReader& reader) {
-    for (const auto& [name, sides] : reader.asked()) counts.base += elements(sides);
-  };
+/// A model of no memory, asked for what it consists of.
+struct Part {
+  std::string prefix;                                  // of its weights' names
+  std::map<std::string, std::vector<int64_t>> shapes;  // of its weights
+  std::vector<LoraTarget> adaptable;
+  bool trained = false;
+  at::ScalarType dtype = at::kFloat;
+
+  /// The layer that a weight belongs to, as adapters name it.
+  std::string layer_of(const std::string& weight) const {
+    return (prefix == kUNetPrefix ? "" : prefix) + weight.substr(0, weight.rfind('.'));
+  }
+};
+
+std::vector<Part> parts_of(const TrainingShape& shape) {
+  std::vector<Part> parts;
   WeightReader unet_weights = WeightReader::blank();
-  const auto unet = UNet::create(shape.unet, unet_weights);
-  if (!unet) return counts;
-  add(unet_weights);
-  const int64_t of_unet = counts.base;
-  counts.trained = shape.trained == TrainedWeights::lora  ? lora_elements((*unet)->adaptable_layers(), shape)
-                   : shape.trained == TrainedWeights::all ? of_unet
-                                                          : 0;
-  for (const TextConfig& config : shape.text) {
-    WeightReader text_weights = WeightReader::blank();
-    const auto text = ClipTextModel::create(config, text_weights);
+  if (const auto unet = UNet::create(shape.unet, unet_weights))
+    parts.push_back({kUNetPrefix, unet_weights.asked(), (*unet)->adaptable_layers(), shape.train_unet, shape.dtype});
+  for (size_t i = 0; i < shape.text.size(); ++i) {
+    const std::string prefix(text_encoder_prefix(i));
+    WeightReader weights = WeightReader::blank();
+    const auto text = ClipTextModel::create(shape.text[i], weights, prefix);
     if (!text) continue;
-    add(text_weights);
-    if (!shape.train_text) continue;
-    if (shape.trained == TrainedWeights::lora) counts.trained += lora_elements((*text)->adaptable_layers(), shape);
+    Part part{prefix, {}, (*text)->adaptable_layers(), shape.train_text, shape.text_dtype};
+    for (const auto& [name, sides] :
+         weights.asked())  // published files have all but the projection under `text_model.`
+      part.shapes[name.starts_with("text_") ? name : "text_model." + name] = sides;
+    parts.push_back(std::move(part));
   }
-  if (shape.trained == TrainedWeights::all && shape.train_text) counts.trained = counts.base;
-  return counts;
+  return parts;
 }
 
-uint64_t trained_bytes(const TrainingShape& shape, int64_t trained) {
-  constexpr int64_t value = 1, gradient = 1, moments = 2;
-  const int64_t copies =
-      value + gradient + (shape.optimizer == OptimizerKind::adamw ? moments : 0) + (shape.averages ? 1 : 0);
-  int64_t bytes = trained * copies * kFloatBytes;
-  // Values are float32; whole weights have a rounded copy besides in less than that, and gradients come in it.
-  if (shape.trained == TrainedWeights::all && shape.dtype != at::kFloat)
-    bytes += 2 * trained * static_cast<int64_t>(at::elementSize(shape.dtype));
-  return static_cast<uint64_t>(bytes);
+TrainedLayers lora_layers(const std::vector<Part>& parts, const TrainingShape& shape) {
+  std::vector<LoraTarget> all;
+  for (const Part& part : parts)
+    if (part.trained) all.insert(all.end(), part.adaptable.begin(), part.adaptable.end());
+  const LoraShape ranks{.rank = shape.rank, .conv_rank = shape.conv_rank};
+  auto chosen = select_lora_targets(all, ranks, shape.targets);
+  if (!chosen) chosen = select_lora_targets(all, ranks);
+  TrainedLayers layers;
+  for (const LoraTarget& target : *chosen) {
+    const bool wide = target.weight_shape.size() == 4 && target.weight_shape[2] > 1;
+    const int64_t rank = wide && shape.conv_rank > 0 ? shape.conv_rank : shape.rank;
+    std::vector<int64_t> down = target.weight_shape;
+    const std::vector<int64_t> up{down[0], rank};
+    down[0] = rank;
+    TrainedLayer& layer = layers[target.name];
+    layer.rank = rank;
+    for (const std::vector<int64_t>& factor : {down, up}) {
+      layer.elements += elements(factor);
+      layer.memory += optimizer_memory(shape.optimizer, factor);
+    }
+  }
+  return layers;
+}
+
+TrainedLayers learning_layers(const std::vector<Part>& parts, const TrainingShape& shape) {
+  const auto patterns = NamePatterns::create(shape.targets);
+  const bool all = shape.targets.empty() || !patterns;
+  TrainedLayers layers;
+  for (const Part& part : parts)
+    for (const auto& [name, sides] : part.shapes) {
+      const std::string full = part.prefix + name, module = full.substr(0, full.rfind('.'));
+      if (!part.trained || !(all || patterns->match(module) || patterns->match(full))) continue;
+      TrainedLayer& layer = layers[part.layer_of(name)];
+      layer.learns = true;
+      layer.elements += elements(sides);
+      layer.memory += optimizer_memory(shape.optimizer, sides);
+    }
+  return layers;
+}
+
+/// Of what is trained, in bytes.
+struct Held {
+  double numbers = 0;   // how many; no bytes
+  double saved = 0;     // values, the optimizer's memory, averages
+  double always = 0;    // those and rounded copies of the values
+  double gradient = 0;  // of one number, as a pass gives it
+  double sum = 0;       // of one number, where passes are added up
+};
+
+Held held_of(const TrainingShape& shape, const TrainedLayers& layers) {
+  // Values are float32; whole weights have a rounded copy besides in less than that, and their gradients come in it.
+  const bool rounded = shape.trained == TrainedWeights::all && shape.dtype != at::kFloat;
+  const auto bytes = static_cast<double>(at::elementSize(shape.dtype));
+  double numbers = 0, memory = 0;
+  for (const auto& [name, layer] : layers) {
+    numbers += static_cast<double>(layer.elements);
+    memory += static_cast<double>(layer.memory);
+  }
+  const double saved = ((shape.averages ? 2 : 1) * numbers + memory) * kFloatBytes;
+  return {.numbers = numbers,
+          .saved = saved,
+          .always = saved + (rounded ? bytes * numbers : 0),
+          .gradient = rounded ? bytes : kFloatBytes,
+          .sum = shape.several_passes ? kFloatBytes : 0};
+}
+
+/// Beside the weights.
+struct Moment {
+  double trained = 0, activations = 0, workspace = 0;
+  double total() const { return trained + activations + workspace; }
+};
+
+const Moment& most(const Moment& a, const Moment& b) { return a.total() < b.total() ? b : a; }
+
+/// The backward pass comes from the last stage to the first: what a stage kept goes, and its gradients come.
+Moment backward_moment(const std::vector<PassStage>& stages, const Held& held) {
+  Moment found;
+  double kept_before = 0, gradients = held.numbers;
+  for (const PassStage& stage : stages) {
+    found = most(found, {.trained = held.always + held.numbers * held.sum + gradients * held.gradient,
+                         .activations = kept_before + stage.kept,
+                         .workspace = stage.work});
+    kept_before += stage.again ? stage.input : stage.kept;
+    gradients -= static_cast<double>(stage.trained);
+  }
+  return found;
+}
+
+/// A pass's gradients in float32, about to be added to those before.
+Moment sum_moment(const Held& held) { return {.trained = held.always + 2 * held.numbers * held.sum}; }
+
+Moment optimizer_moment(const TrainingShape& shape, const TrainedLayers& layers, const Held& held) {
+  // AdamW takes the root of the second moment, on a GPU of many tensors at once (adamw.cpp); Adafactor the
+  // gradient's square, the update and roots of its mean squares. Both take a gradient of less precision in float32.
+  constexpr double kTogetherOnGpu = int64_t{32} << 20;
+  double largest = 0;
+  for (const auto& [name, layer] : layers) largest = std::max(largest, static_cast<double>(layer.elements));
+  const bool adamw = shape.optimizer == OptimizerKind::adamw;
+  if (adamw && shape.device != at::kCPU) largest = std::max(largest, std::min(held.numbers, kTogetherOnGpu));
+  const double gradient = held.sum > 0 ? held.sum : held.gradient;
+  const double copies = (adamw ? 1 : 3) + (gradient < kFloatBytes ? 1 : 0);
+  return {.trained = held.always + held.numbers * gradient, .workspace = copies * largest * kFloatBytes};
+}
+
+/// Of the base; what learns is counted with what is trained.
+double frozen_bytes(const std::vector<Part>& parts, const TrainedLayers& layers) {
+  double bytes = 0;
+  for (const Part& part : parts) {
+    std::map<std::string, int64_t> numbers;  // of each layer
+    for (const auto& [name, sides] : part.shapes) numbers[part.layer_of(name)] += elements(sides);
+    for (const auto& [name, count] : numbers) {
+      const auto found = layers.find(name);
+      const int64_t learning = found != layers.end() && found->second.learns ? found->second.elements : 0;
+      bytes += static_cast<double>((count - learning) * static_cast<int64_t>(at::elementSize(part.dtype)));
+    }
+  }
+  return bytes;
 }
 
 }  // namespace
 
 TrainingMemory training_memory(const TrainingShape& shape) {
-  const Counts counts = count_weights(shape);
-  const auto bytes = static_cast<double>(at::elementSize(shape.dtype));
-  const int64_t frozen = counts.base - (shape.trained == TrainedWeights::all ? counts.trained : 0);
-  const bool own_layers = shape.device == at::kCPU && shape.dtype == at::kFloat && shape.trained != TrainedWeights::all;
-  Kept kept = own_layers ? kFrozen : kPlain;
-  if (shape.device != at::kCPU) kept.scores = false;
-  Activations activations(shape, kept);
-  const double row = activations.count() * bytes * static_cast<double>(shape.rows);
-  TrainingMemory memory;
-  memory.weights = static_cast<uint64_t>(static_cast<double>(frozen) * bytes);
-  memory.trained = trained_bytes(shape, counts.trained);
-  memory.activations = static_cast<uint64_t>(row);
-  constexpr double maps_at_work = 3;  // a layer's result, its gradient, and the gradient of what it was made from
-  memory.workspace =
-      static_cast<uint64_t>(maps_at_work * activations.largest() * bytes * static_cast<double>(shape.rows));
-  return memory;
+  const std::vector<Part> parts = parts_of(shape);
+  const TrainedLayers layers = shape.trained == TrainedWeights::lora  ? lora_layers(parts, shape)
+                               : shape.trained == TrainedWeights::all ? learning_layers(parts, shape)
+                                                                      : TrainedLayers();
+  const Held held = held_of(shape, layers);
+  Moment moment = most(backward_moment(stages_of_pass(shape, layers), held), optimizer_moment(shape, layers, held));
+  if (shape.several_passes) moment = most(moment, sum_moment(held));
+  if (shape.device == at::kCPU)
+    moment.workspace += kHoles * (moment.activations + moment.workspace + moment.trained - held.always);
+  const double weights = frozen_bytes(parts, layers);
+  return {.weights = static_cast<uint64_t>(weights),
+          .trained = static_cast<uint64_t>(moment.trained),
+          .activations = static_cast<uint64_t>(moment.activations),
+          .workspace = static_cast<uint64_t>(moment.workspace),
+          .at_rest = static_cast<uint64_t>(weights + held.always),
+          .checkpoint = static_cast<uint64_t>(held.saved)};
 }
 
 }  // namespace atelier::diffusion
