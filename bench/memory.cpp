@@ -2,14 +2,14 @@
 //   memory ARCH MODE [NAME=VALUE …]
 // ARCH is sd1, sd2 or sdxl as published; MODE lora, words (textual inversion) or full. Names, with their defaults:
 //   side=64 rows=1        of the latents, of a pass
-//   dtype=float32         or bfloat16, float16
+//   dtype=float32         or bfloat16
 //   checkpointing=no      gradient checkpointing
 //   text=no               the text encoders run in the training, and learn in lora and full; words always has them
 //   targets=A,B           chosen weights or layers only
 //   optimizer=adamw       or adafactor
 //   passes=1 ema=no       of a step; averages
 //   width=320             channels of the first level, the others in proportion; a multiple of 64
-//   steps=2 threads=2
+//   steps=2 threads=2     no steps: the estimate alone
 //   tokenizer=DIR         of the text encoders; any
 // Weights are all alike, each model's own memory. Prints estimate and peak, in bytes: what the process held beyond its
 // start, files aside.
@@ -113,8 +113,6 @@ void scale(UNetConfig& config, const std::string& arch, int64_t width) {
 }
 
 TrainingShape shape_of(const std::string& arch, const std::string& mode, Options& given) {
-  const std::map<std::string, at::ScalarType> dtypes{
-      {"float32", at::kFloat}, {"bfloat16", at::kBFloat16}, {"float16", at::kHalf}};
   TrainingShape shape;
   shape.unet = published_unet(arch);
   scale(shape.unet, arch, std::stol(given["width"]));
@@ -126,7 +124,7 @@ TrainingShape shape_of(const std::string& arch, const std::string& mode, Options
   shape.height = shape.width = std::stol(given["side"]);
   shape.rows = std::stol(given["rows"]);
   shape.several_passes = std::stol(given["passes"]) > 1;
-  shape.dtype = shape.text_dtype = dtypes.at(given["dtype"]);
+  shape.dtype = shape.text_dtype = given["dtype"] == "bfloat16" ? at::kBFloat16 : at::kFloat;
   shape.gradient_checkpointing = given["checkpointing"] == "yes";
   shape.averages = given["ema"] == "yes";
   if (given["optimizer"] == "adafactor") shape.optimizer = OptimizerKind::adafactor;
@@ -247,8 +245,6 @@ int main(int argc, char** argv) {
   at::set_num_threads(std::stoi(given["threads"]));
   const TrainingShape shape = shape_of(argv[1], argv[2], given);
   const TrainingMemory estimate = training_memory(shape);
-  if (given["steps"] == "0") {
-  }
   const int64_t before = own_bytes();
   Peak peak;
   if (std::stol(given["steps"]) > 0) {
