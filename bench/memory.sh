@@ -36,6 +36,7 @@ sdxl lora side=32
 sdxl lora side=64
 sdxl lora side=64 dtype=bfloat16
 sdxl lora side=64 dtype=bfloat16 checkpointing=yes
+sdxl lora side=128 dtype=bfloat16 checkpointing=yes
 sdxl lora side=32 dtype=bfloat16 text=yes
 sdxl words side=32 dtype=bfloat16
 sdxl full side=64 width=128
