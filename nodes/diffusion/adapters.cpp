@@ -77,7 +77,8 @@ at::Tensor Adapters::add_conv2d(std::string_view layer, const at::Tensor& x, at:
   const int64_t rows = x.size(0), rank = adapter->a.size(1);
   // A kernel for each row: the rows become groups of one grouped convolution, one group when K = 1.
   const int64_t groups = tenants_ == 1 ? 1 : rows;
-  const at::Tensor kernels = in_dtype(adapter->a).reshape({groups * rank, x.size(1), adapter->a.size(3), -1});
+  const int64_t side = adapter->a.dim() == 3 ? 1 : adapter->a.size(3);  // a linear layer is a 1x1 convolution
+  const at::Tensor kernels = in_dtype(adapter->a).reshape({groups * rank, x.size(1), side, -1});
   const at::Tensor input = groups == 1 ? x : x.reshape({1, rows * x.size(1), x.size(2), x.size(3)});
   const at::Tensor low = at::conv2d(input, kernels, {}, stride, padding, 1, groups).reshape({rows, rank, -1});
   const at::Tensor scale = in_dtype(adapter->scale.view({-1, 1, 1}));

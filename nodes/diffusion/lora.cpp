@@ -13,6 +13,35 @@ std::vector<int64_t> LoraLayer::delta_shape() const {
   return shape;
 }
 
+namespace {
+
+/// [out, in] of a 1x1 convolution, any other shape as it is.
+std::vector<int64_t> without_pixel(at::IntArrayRef shape) {
+  const bool pointwise = shape.size() == 4 && shape[2] == 1 && shape[3] == 1;
+  return pointwise ? shape.slice(0, 2).vec() : shape.vec();
+}
+
+}  // namespace
+
+bool fits(const LoraLayer& layer, at::IntArrayRef weight_shape) {
+  return without_pixel(layer.delta_shape()) == without_pixel(weight_shape);
+}
+
+LoraLayer in_form_of(const LoraLayer& layer, at::IntArrayRef weight_shape) {
+  std::vector<int64_t> down = weight_shape.vec();
+  down[0] = layer.rank();
+  return {.a = layer.a.reshape(down), .b = layer.b, .alpha = layer.alpha};
+}
+
+Lora in_form_of(Lora lora, std::span<const LoraTarget> targets) {
+  for (const LoraTarget& target : targets) {
+    const auto found = lora.layers.find(target.name);
+    if (found != lora.layers.end() && fits(found->second, target.weight_shape))
+      found->second = in_form_of(found->second, target.weight_shape);
+  }
+  return lora;
+}
+
 at::Tensor LoraLayer::delta() const {
   const at::Tensor up = b.flatten(1).to(at::kFloat);    // [out, r]
   const at::Tensor down = a.flatten(1).to(at::kFloat);  // [r, in * kh * kw]

@@ -31,6 +31,12 @@ struct LoraLayer {
   at::Tensor delta() const;
 };
 
+/// Whether dW is one of a weight of that shape. A linear layer and a 1x1 convolution of the same width are one: kohya's
+/// tools write proj_in and proj_out either way, whatever the base has.
+bool fits(const LoraLayer& layer, at::IntArrayRef weight_shape);
+/// The layer in the form of a weight that it fits, so that A is [r, in] where that is [out, in]; A is a view.
+LoraLayer in_form_of(const LoraLayer& layer, at::IntArrayRef weight_shape);
+
 /// Layers by name, sorted. A layer of the UNet has its diffusers module path
 /// (`down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q`), one of a text encoder has `text_encoder.` or, for
 /// SDXL's second, `text_encoder_2.` before its path (`text_encoder.text_model.encoder.layers.0.mlp.fc1`).
@@ -57,6 +63,9 @@ struct LoraTarget {
   std::string name;
   std::vector<int64_t> weight_shape;
 };
+
+/// The LoRA with each layer that one of the targets is in that target's form; all others stay as they are.
+Lora in_form_of(Lora lora, std::span<const LoraTarget> targets);
 
 /// The layers that `train` adapts, told by the end of their path: attention, projections, feed-forward.
 bool is_lora_target(std::string_view module_path);

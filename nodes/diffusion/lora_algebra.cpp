@@ -29,12 +29,12 @@ tl::unexpected<Error> shapes_differ(const std::string& name, const LoraLayer& fi
                   name, shape_text(first.delta_shape()), shape_text(second.delta_shape())));
 }
 
-/// The exact sum of terms of one shape, all in one layer; empty where every term is zero.
+/// The exact sum of terms of one weight, all in one layer of the first term's form; empty where every term is zero.
 std::optional<LoraLayer> stack(const std::vector<Term>& terms) {
   std::vector<at::Tensor> downs, ups;
   for (const Term& term : terms) {
     if (term.is_zero()) continue;  // a LoRA that learned nothing must not cost rank
-    downs.push_back(term.layer->a.to(at::kFloat));
+    downs.push_back(in_form_of(*term.layer, terms.front().layer->delta_shape()).a.to(at::kFloat));
     ups.push_back(term.layer->b.flatten(1).to(at::kFloat) * term.factor);
   }
   if (downs.empty()) return std::nullopt;
@@ -72,9 +72,9 @@ Result<LoraDifference> subtract(const Lora& minuend, const Lora& subtrahend) {
     const auto other = subtrahend.layers.find(name);
     if (other == subtrahend.layers.end()) {
       keep(name, stack({{&layer, layer.scale()}}));
-    } else if (layer.delta_shape() != other->second.delta_shape()) {
+    } else if (!fits(other->second, layer.delta_shape())) {
       return shapes_differ(name, layer, other->second);
-    } else if (same_down(layer, other->second)) {
+    } else if (same_down(layer, in_form_of(other->second, layer.delta_shape()))) {
       keep(name, subtract_up(layer, other->second));
     } else {
       keep(name, stack({{&layer, layer.scale()}, {&other->second, -other->second.scale()}}));
@@ -93,7 +93,7 @@ Result<Lora> weighted_sum(std::span<const WeightedLora> loras) {
     if (!sum.base) sum.base = weighted.lora->base;
     for (const auto& [name, layer] : weighted.lora->layers) {
       std::vector<Term>& of_layer = terms[name];
-      if (!of_layer.empty() && of_layer.front().layer->delta_shape() != layer.delta_shape())
+      if (!of_layer.empty() && !fits(layer, of_layer.front().layer->delta_shape()))
         return shapes_differ(name, *of_layer.front().layer, layer);
       of_layer.push_back({&layer, weighted.weight * layer.scale()});
     }

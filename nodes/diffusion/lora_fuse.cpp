@@ -26,13 +26,12 @@ Result<WeightMap> fuse(const WeightMap& base, LoraPart part, std::span<const Wei
       const auto weight = find_weight(base, layer_name);
       if (weight == base.end())
         return fail(fmt::format("LoRA layer '{}': the base model has no such layer", layer_name));
-      const at::Tensor delta = layer.delta();
-      if (delta.sizes() != weight->second.sizes())
+      if (!fits(layer, weight->second.sizes()))
         return fail(fmt::format("LoRA layer '{}': changes a weight of shape {}, the base model's is {}", layer_name,
-                                shape_text(delta.sizes()), shape_text(weight->second.sizes())));
+                                shape_text(layer.delta_shape()), shape_text(weight->second.sizes())));
       auto [sum, is_new] = sums.try_emplace(weight->first);
       if (is_new) sum->second = weight->second.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
-      sum->second.add_(delta, weighted.weight);
+      sum->second.add_(layer.delta().view_as(sum->second), weighted.weight);
     }
   }
   WeightMap fused = base;

@@ -30,7 +30,7 @@ Result<void> check_text_layers(const TrainingBase& base, const Lora& lora) {
     const auto found = std::ranges::lower_bound(known, name, {}, &LoraTarget::name);
     if (found == known.end() || found->name != name)
       return fail(fmt::format("LoRA layer '{}': the base model has no such layer", name));
-    if (layer.delta_shape() != found->weight_shape)
+    if (!fits(layer, found->weight_shape))
       return fail(fmt::format("LoRA layer '{}': changes a weight of shape {}, the base model's is {}", name,
                               shape_text(layer.delta_shape()), shape_text(found->weight_shape)));
   }
@@ -66,7 +66,12 @@ Result<std::unique_ptr<TrainableLora>> TrainableLora::create(TrainingBase base, 
     if (auto fits = base.unet->check(lora); !fits) return tl::unexpected(fits.error());
     if (auto fits = check_text_layers(base, lora); !fits) return tl::unexpected(fits.error());
   }
-  auto stacked = adapters_of_tenants(start.loras, std::vector<int64_t>{0});
+  std::vector<LoraTarget> targets = base.unet->adaptable_layers();
+  if (base.text)
+    for (LoraTarget& target : base.text->adaptable_layers()) targets.push_back(std::move(target));
+  std::vector<Lora> loras;  // in the base's form: what is learned is written for it
+  for (const Lora& lora : start.loras) loras.push_back(in_form_of(lora, targets));
+  auto stacked = adapters_of_tenants(loras, std::vector<int64_t>{0});
   if (!stacked) return tl::unexpected(stacked.error());
   if (stacked->empty()) return fail("training: the initial LoRA has no layers");
   Adapters copies = own_copies(*stacked, base.unet->device());

@@ -234,7 +234,7 @@ Result<void> UNet::check(const Lora& lora) const {
     const auto found = std::ranges::lower_bound(impl_->adaptable, name, {}, &LoraTarget::name);
     if (found == impl_->adaptable.end() || found->name != name)
       return fail(fmt::format("LoRA layer '{}': the base model has no such layer", name));
-    if (layer.delta_shape() != found->weight_shape)
+    if (!fits(layer, found->weight_shape))
       return fail(fmt::format("LoRA layer '{}': changes a weight of shape {}, the base model's is {}", name,
                               shape_text(layer.delta_shape()), shape_text(found->weight_shape)));
   }

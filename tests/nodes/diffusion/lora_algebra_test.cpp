@@ -124,9 +124,9 @@ TEST(LoraDifference, RefusesLorasOfDifferentBases) {
   RandomLoras random(4);
   Lora a, b;
   a.layers["proj_in"] = random.layer({8, 8});
-  b.layers["proj_in"] = random.layer({8, 8, 1, 1});
+  b.layers["proj_in"] = random.layer({8, 6});
   const char* text =
-      "LoRA layer 'proj_in': one LoRA changes a weight of shape [8, 8], the other one of shape [8, 8, 1, 1]; they were "
+      "LoRA layer 'proj_in': one LoRA changes a weight of shape [8, 8], the other one of shape [8, 6]; they were "
       "trained on different base models";
   EXPECT_EQ(subtract(a, b).error().message, text);
   EXPECT_EQ(weighted_sum(std::vector<WeightedLora>{{&a, 1}, {&b, 1}}).error().message, text);
