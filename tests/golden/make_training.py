@@ -25,7 +25,10 @@ OUT gets training.json (settings, tolerances) and training.safetensors, by case:
     accumulation     5 steps of two batches each, inputs[2i] and inputs[2i + 1], loss / 2 each; .loss is their mean
     adafactor        transformers' Adafactor, relative_step, scale_parameter and warmup_init off, clip threshold 1,
                      linear layers only (a 1x1 convolution's B has 4 dimensions in peft, so other factors than [out, r])
-    adafactor_full   Adafactor on the whole UNet: tensors of 1, 2 and 4 dimensions (factored over the last two)
+    adafactor_full   Adafactor on the whole UNet: tensors of 1, 2 and 4 dimensions (factored over the last two). Its
+                     eps is 1e-12: by default Adafactor's first step is a whole one in the direction of each gradient's
+                     sign, and one element of time_embedding.linear_1.bias has a gradient of 3e-10 where its tensor's
+                     are 5e-4, which is rounding: 3e-10, 5e-10 or 7e-12 with ATEN_CPU_CAPABILITY default, avx2, avx512
     full             AdamW on the whole UNet, clipped to 1
     locon            attention, projections, feed-forward, time_emb_proj and conv_shortcut at rank 2, alpha 3; 3x3
                      convolutions (resnets, down- and upsamplers) at conv rank 3, conv alpha 1.5: kohya's conv_dim
@@ -59,6 +62,7 @@ TINY = HERE / "sd1_tiny"
 SEED, STEPS, LR, TEXT_LR, CLIP_NORM, FULL_CLIP_NORM = 17, 10, 1e-3, 5e-4, 0.1, 1.0
 RANK, ALPHA, CONV_RANK, CONV_ALPHA = 2, 3.0, 3, 1.5
 GAMMA, OFFSET, PRIOR_WEIGHT, TI_LR = 5.0, 0.05, 0.7, 5e-3
+ADAFACTOR_FULL_EPS = 1e-12
 ADAMW = dict(betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2)
 LINEAR = ["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2"]
 PROJECTIONS = ["proj_in", "proj_out"]
@@ -127,9 +131,9 @@ def adamw(parameters, lr=LR):
     return torch.optim.AdamW(parameters, lr=lr, **ADAMW)
 
 
-def adafactor(parameters):
+def adafactor(parameters, eps=1e-30):
     return Adafactor(parameters, lr=LR, relative_step=False, scale_parameter=False, warmup_init=False,
-                     clip_threshold=1.0, weight_decay=0.0)
+                     clip_threshold=1.0, weight_decay=0.0, eps=(eps, 1e-3))
 
 
 def train(g, case, trained, losses_of, optimizer, steps=STEPS, clip_norm=CLIP_NORM, kept=KEPT, new_start=False):
@@ -199,7 +203,7 @@ def accumulation(g, inputs):
 
 def adafactors(g, inputs):
     lora_case(g, inputs, "adafactor", plain_losses(inputs), make_optimizer=adafactor, targets=LINEAR)
-    full(g, inputs, "adafactor_full", adafactor)
+    full(g, inputs, "adafactor_full", lambda parameters: adafactor(parameters, ADAFACTOR_FULL_EPS))
 
 
 def full(g, inputs, case="full", make_optimizer=adamw):
@@ -288,7 +292,7 @@ def facts():
         "train": {"lr": LR, "text_lr": TEXT_LR, "ti_lr": TI_LR, "betas": [0.9, 0.999], "eps": 1e-8,
                   "weight_decay": 1e-2, "grad_clip_norm": CLIP_NORM, "full_grad_clip_norm": FULL_CLIP_NORM},
         "adafactor": {"lr": LR, "eps": [1e-30, 1e-3], "clip_threshold": 1.0, "decay_rate": -0.8, "beta1": None,
-                      "weight_decay": 0.0},
+                      "weight_decay": 0.0, "full_eps": ADAFACTOR_FULL_EPS},
         "lora": {"rank": RANK, "alpha": ALPHA, "conv_rank": CONV_RANK, "conv_alpha": CONV_ALPHA, "linear": LINEAR,
                  "projections": PROJECTIONS, "convolutions": CONVS, "text_encoder": TEXT_TARGETS},
         "min_snr_gamma": GAMMA, "noise_offset": OFFSET, "prior_weight": PRIOR_WEIGHT,

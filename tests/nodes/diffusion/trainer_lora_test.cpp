@@ -10,6 +10,8 @@
 namespace atelier::diffusion {
 namespace {
 
+constexpr double kRate = 1e-3;  // the goldens' learning rate
+
 class TrainingGolden : public GoldenTest {
  protected:
   Trainer trainer(const std::vector<Lora>& initial) const {
@@ -20,6 +22,21 @@ class TrainingGolden : public GoldenTest {
 };
 
 ATELIER_ARCHITECTURES_SUITE(TrainingGolden);
+
+struct Factor {
+  const at::Tensor &ours, &wanted, &start;
+};
+
+/// Adam's first step is a whole one in the direction of each gradient's sign, however small that is. An element whose
+/// first gradient is rounding (1e-8 where its tensor's are 1e-4) goes where the machine's last bits lead it: one of
+/// sdxl_tiny's 16 ends 2 % of a step elsewhere with ATEN_CPU_CAPABILITY=default, which is 1.8e-3 of its tensor's whole
+/// change. So one element of a tensor may be a sign off; all others agree to 2e-3 of the change, as goldens.json says.
+void expect_end(const std::string& name, const Factor& factor) {
+  const at::Tensor difference = std::get<0>((factor.ours - factor.wanted).abs().flatten().sort());
+  const double change = (factor.wanted - factor.start).norm().item<double>();
+  EXPECT_LT(difference.slice(0, 0, -1).norm().item<double>(), 2e-3 * change) << name;
+  EXPECT_LT(difference[-1].item<double>(), 2 * kRate) << name;
+}
 
 TEST_P(TrainingGolden, FollowsThePeersTrainingStepByStep) {
   const GoldenFolder& g = *golden;
@@ -32,13 +49,11 @@ TEST_P(TrainingGolden, FollowsThePeersTrainingStepByStep) {
   }
   const Lora first = start(), wanted = lora_in(g.values, "train.end.", g.facts["lora"]["alpha"]),
              learned = training.lora();
-  // After few steps Adam has hardly averaged: an element whose gradient is all rounding moves by a whole rate.
-  const double tolerance = losses.size(0) < 10 ? 1e-2 : 2e-3;
   ASSERT_EQ(learned.layers.size(), wanted.layers.size());
   for (const auto& [name, layer] : wanted.layers) {
     const LoraLayer &from = first.layers.at(name), &ours = learned.layers.at(name);
-    EXPECT_LT((ours.a - layer.a).norm().item<double>(), tolerance * (layer.a - from.a).norm().item<double>()) << name;
-    EXPECT_LT((ours.b - layer.b).norm().item<double>(), tolerance * (layer.b - from.b).norm().item<double>()) << name;
+    expect_end(name + ".lora_A", {ours.a, layer.a, from.a});
+    expect_end(name + ".lora_B", {ours.b, layer.b, from.b});
   }
 }
 
