@@ -15,8 +15,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Whether the folder is SDXL's; the two others share a pipeline. Errors: another pipeline, the refiner.
-Result<bool> read_index(const fs::path& index_file) {
+/// What model_index.json says that counts here.
+struct ModelIndex {
+  bool sdxl = false;                ///< the two others share a pipeline
+  bool zeros_for_no_prompt = true;  ///< force_zeros_for_empty_prompt, which diffusers takes for true where it is absent
+};
+
+/// Errors: another pipeline, the refiner.
+Result<ModelIndex> read_index(const fs::path& index_file) {
   auto index = read_json_object(index_file);
   if (!index) return tl::unexpected(index.error());
   JsonReader reader(*index, index_file.string());
@@ -24,8 +30,9 @@ Result<bool> read_index(const fs::path& index_file) {
   reader.only("_class_name", {"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionXLPipeline",
                               "StableDiffusionXLImg2ImgPipeline"});
   if (reader.flag("requires_aesthetics_score", false)) reader.mistake("is the SDXL refiner, which is not supported");
+  const ModelIndex result{name.starts_with("StableDiffusionXL"), reader.flag("force_zeros_for_empty_prompt", true)};
   if (auto ok = reader.check(); !ok) return tl::unexpected(ok.error());
-  return name.starts_with("StableDiffusionXL");
+  return result;
 }
 
 template <class Config>
@@ -113,6 +120,10 @@ Result<void> BaseModel::open_file() {
   const auto named = [&](const Error& error) { return fail(fmt::format("{}: {}", path_.string(), error.message)); };
   const auto architecture = detect_architecture(file->entries());
   if (!architecture) return named(architecture.error());
+  only_averages_ = has_only_averages(file->entries());
+  if (only_averages_)
+    notes_.push_back(
+        fmt::format("{}: holds the UNet as running averages alone (model_ema), and those are used", path_.string()));
   if (options_.config.empty()) {
     auto detected = detect_model(file->entries());
     if (!detected) return named(detected.error());
@@ -152,16 +163,17 @@ void BaseModel::decide_scheduler(const Safetensors& file) {
 }
 
 Result<void> BaseModel::read_configs(const fs::path& folder) {
-  auto sdxl = read_index(folder / "model_index.json");
-  if (!sdxl) return tl::unexpected(sdxl.error());
+  const auto index = read_index(folder / "model_index.json");
+  if (!index) return tl::unexpected(index.error());
+  zeros_without_negative_ = index->zeros_for_no_prompt;
   auto ok = read_config(folder / "unet/config.json", parse_unet_config, unet_);
   if (ok) ok = read_config(folder / "vae/config.json", parse_vae_config, vae_);
-  text_.assign(*sdxl ? 2 : 1, {});
+  text_.assign(index->sdxl ? 2 : 1, {});
   if (ok) ok = read_config(folder / "text_encoder/config.json", parse_text_config, text_[0]);
-  if (ok && *sdxl) ok = read_config(folder / "text_encoder_2/config.json", parse_text_config, text_[1]);
+  if (ok && index->sdxl) ok = read_config(folder / "text_encoder_2/config.json", parse_text_config, text_[1]);
   if (ok) ok = read_config(folder / "scheduler/scheduler_config.json", parse_scheduler_config, scheduler_);
   if (!ok) return ok;
-  architecture_ = *sdxl ? Architecture::sdxl : unet_.linear_projection ? Architecture::sd2 : Architecture::sd1;
+  architecture_ = index->sdxl ? Architecture::sdxl : unet_.linear_projection ? Architecture::sd2 : Architecture::sd1;
   if (options_.prediction_type) scheduler_.prediction_type = *options_.prediction_type;
   return check_fit();
 }
@@ -193,7 +205,16 @@ std::vector<ModelPart> BaseModel::parts() const {
 
 std::vector<WeightPlace> BaseModel::wanted_places(ModelPart part) const {
   std::vector<WeightPlace> places = original_places(part);
-  return layout_ == ModelLayout::diffusers_folder ? in_folder(std::move(places)) : places;
+  if (layout_ == ModelLayout::diffusers_folder) return in_folder(std::move(places));
+  if (part == ModelPart::unet && only_averages_)
+    for (WeightPlace& place : places) place.key = averaged_key(place.key);
+  return places;
+}
+
+std::string BaseModel::key_prefix(ModelPart part) const {
+  if (layout_ == ModelLayout::diffusers_folder) return {};
+  const bool averages = part == ModelPart::unet && only_averages_;
+  return averages ? std::string(kAveragesPrefix) : original_prefix(part, architecture_);
 }
 
 std::vector<WeightPlace> BaseModel::original_places(ModelPart part) const {
@@ -216,8 +237,7 @@ Result<void> BaseModel::account_for(const std::vector<std::pair<ModelPart, Weigh
   std::set<std::string> used;
   for (const auto& [part, files] : parts) {
     if (!single) used.clear();
-    auto stored =
-        find_weights(files, wanted_places(part), single ? original_prefix(part, architecture_) : std::string(), used);
+    auto stored = find_weights(files, wanted_places(part), key_prefix(part), used);
     if (!stored) return tl::unexpected(stored.error());
     stored_[part] = std::move(*stored);
     if (single && part != parts.back().first) continue;
@@ -243,17 +263,17 @@ void BaseModel::list_files() {
 }
 
 Result<std::vector<fs::path>> config_files(const fs::path& folder) {
-  const auto sdxl = read_index(folder / "model_index.json");
-  if (!sdxl) return tl::unexpected(sdxl.error());
+  const auto index = read_index(folder / "model_index.json");
+  if (!index) return tl::unexpected(index.error());
   std::vector<fs::path> files{"model_index.json", "scheduler/scheduler_config.json", "text_encoder/config.json",
                               "unet/config.json", "vae/config.json"};
-  if (*sdxl) files.emplace_back("text_encoder_2/config.json");
+  if (index->sdxl) files.emplace_back("text_encoder_2/config.json");
   for (const fs::path& file : files) {
     if (!fs::is_regular_file(folder / file)) return fail(fmt::format("{}: is missing", (folder / file).string()));
   }
   // Diffusers itself reads more than vocab.json and merges.txt, so all of a tokenizer belongs to the model.
   for (const fs::path tokenizer : {"tokenizer", "tokenizer_2"}) {
-    if (tokenizer == "tokenizer_2" && !*sdxl) continue;
+    if (tokenizer == "tokenizer_2" && !index->sdxl) continue;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder / tokenizer, error)) {
       const auto extension = entry.path().extension();

@@ -55,6 +55,10 @@ class BaseModel {
   const std::vector<TextConfig>& text_configs() const noexcept { return text_; }
   const SchedulerConfig& scheduler_config() const noexcept { return scheduler_; }
 
+  /// Whether SDXL is told zeros where no negative prompt is given, and not the empty text: model_index.json's
+  /// `force_zeros_for_empty_prompt`, true where it does not say.
+  bool zeros_without_negative() const noexcept { return zeros_without_negative_; }
+
   /// Sentences for the user: what a single file does not say and was decided, which weights are not known and left out.
   const std::vector<std::string>& notes() const noexcept { return notes_; }
 
@@ -64,6 +68,9 @@ class BaseModel {
   /// model copies. A folder's are relative to path(), a single file's is its name. Other files of the folder (safety
   /// checker, other variants of the weights) mean nothing here; nor do those of the options' folders.
   const std::vector<std::filesystem::path>& files() const noexcept { return files_; }
+
+  /// Whether it is a single file that has the UNet as running averages alone, under keys that few tools read.
+  bool only_averages() const noexcept { return only_averages_; }
 
   /// Where a part's weights lie, how many numbers they are and in which dtype.
   const StoredPart& stored(ModelPart part) const { return stored_.at(part); }
@@ -95,6 +102,7 @@ class BaseModel {
   void list_files();
   Result<void> account_for(const std::vector<std::pair<ModelPart, WeightFiles>>& parts);
   std::vector<WeightPlace> wanted_places(ModelPart part) const;
+  std::string key_prefix(ModelPart part) const;
   Result<WeightReader> reader(ModelPart part, ModelOptions options, const PartWeights& changed) const;
   Result<ClipTokenizer> tokenizer(std::size_t encoder) const;
 
@@ -106,6 +114,8 @@ class BaseModel {
   VaeConfig vae_;
   std::vector<TextConfig> text_;
   SchedulerConfig scheduler_;
+  bool zeros_without_negative_ = true;
+  bool only_averages_ = false;  ///< a single file whose UNet is there as running averages alone
   std::map<ModelPart, StoredPart> stored_;
   std::vector<std::filesystem::path> files_;
   std::vector<std::string> notes_;

@@ -28,11 +28,11 @@ ModelLayout layout_named(const std::filesystem::path& path);
 /// extractor is written without them, since they are no part of the model here, and weights are named without `.fp16.`,
 /// so that diffusers finds them. A prediction type that the base was opened with goes into what is written.
 ///
-/// In another layout: a folder gets configurations that diffusers 0.42.1 loads and the base's tokenizers; a file gets
-/// modelspec metadata, for SDXL's v models the key `v_pred`, and for SD 2.x a copy of the last text block, since the
-/// layout has one more than the model uses. The same input gives the same bytes.
-/// Errors: a folder that is not empty; a weight that is missing, new, or of another dtype or shape, named; a folder to
-/// be made of a file without tokenizers; the disk's.
+/// In another layout, which a file that has the UNet as running averages alone counts as: a folder gets configurations
+/// that diffusers 0.42.1 loads and the base's tokenizers; a file gets modelspec metadata, for SDXL's v models the key
+/// `v_pred`, and for SD 2.x a copy of the last text block, since the layout has one more than the model uses. The same
+/// input gives the same bytes. Errors: a folder that is not empty; a weight that is missing, new, or of another dtype
+/// or shape, named; a folder to be made of a file without tokenizers; the disk's.
 Result<void> write_model(const BaseModel& base, const PartWeights& changed, const std::filesystem::path& path,
                          const WriteOptions& options = {});
 

@@ -110,7 +110,8 @@ at::Tensor in_dtype(const at::Tensor& tensor, std::optional<at::ScalarType> dtyp
 
 Result<void> write_single_file(const BaseModel& base, const PartWeights& changed, const fs::path& path,
                                const WriteOptions& options) {
-  if (base.layout() == ModelLayout::original_file) return rewrite(base, changed, path, options);
+  const bool other_tools_read_it = base.layout() == ModelLayout::original_file && !base.only_averages();
+  if (other_tools_read_it) return rewrite(base, changed, path, options);
   WeightMap tensors;
   for (const ModelPart part : base.parts()) {
     const auto found = changed.find(part);

@@ -15,24 +15,26 @@ constexpr int64_t kHeadSize = 64, kHeadsOfSd1 = 8;
 constexpr double kSdxlScalingFactor = 0.13025;
 constexpr int64_t kLegacyEos = 2;  // as the published text encoders say it
 
-/// Shapes of the names that begin with a prefix.
+/// Shapes of the names that begin with a prefix, asked for by the names behind it.
 class Shapes {
  public:
-  Shapes(const TensorEntries& entries, std::string prefix) : entries_(entries), prefix_(std::move(prefix)) {}
+  enum class Keys { plain, averaged };  ///< averaged: see averaged_key()
+  Shapes(const TensorEntries& entries, std::string_view prefix, Keys keys = Keys::plain)
+      : entries_(entries), prefix_(prefix), keys_(keys) {}
 
-  bool has(const std::string& key) const { return entries_.contains(prefix_ + key); }
+  bool has(const std::string& key) const { return entries_.contains(stored(key)); }
   bool any(const std::string& start) const {
-    const auto found = entries_.lower_bound(prefix_ + start);
-    return found != entries_.end() && found->first.starts_with(prefix_ + start);
+    const auto found = entries_.lower_bound(stored(start));
+    return found != entries_.end() && found->first.starts_with(stored(start));
   }
   /// 0 where there is no such tensor or dimension.
   int64_t size(const std::string& key, std::size_t dimension) const {
-    const auto found = entries_.find(prefix_ + key);
+    const auto found = entries_.find(stored(key));
     if (found == entries_.end() || found->second.shape.size() <= dimension) return 0;
     return found->second.shape[dimension];
   }
   std::size_t dimensions(const std::string& key) const {
-    const auto found = entries_.find(prefix_ + key);
+    const auto found = entries_.find(stored(key));
     return found == entries_.end() ? 0 : found->second.shape.size();
   }
   /// How many of BEFORE0AFTER, BEFORE1AFTER … are there.
@@ -43,9 +45,19 @@ class Shapes {
   }
 
  private:
+  std::string stored(const std::string& key) const {
+    return prefix_ + (keys_ == Keys::plain ? key : averaged_key(key));
+  }
+
   const TensorEntries& entries_;
   std::string prefix_;
+  Keys keys_;
 };
+
+Shapes unet_shapes(const TensorEntries& entries) {
+  if (has_only_averages(entries)) return {entries, kAveragesPrefix, Shapes::Keys::averaged};
+  return {entries, original_prefix(ModelPart::unet, Architecture::sd1)};  // the same in all three
+}
 
 constexpr std::string_view kSupported = "supported: Stable Diffusion 1.x, 2.x and SDXL";
 constexpr std::string_view kGiveConfig = "give its configuration, a diffusers folder of such a model";
@@ -152,7 +164,7 @@ Result<void> set_heads(UNetConfig& config, Architecture architecture) {
 }
 
 Result<UNetConfig> detect_unet(const TensorEntries& entries, Architecture architecture, int64_t pooled) {
-  const Shapes unet(entries, original_prefix(ModelPart::unet, architecture));
+  const Shapes unet = unet_shapes(entries);
   UNetConfig config;
   config.in_channels = unet.size("input_blocks.0.0.weight", 1);
   config.out_channels = unet.size("out.2.weight", 0);
@@ -281,6 +293,14 @@ std::optional<Prediction> prediction_in_metadata(const Metadata& metadata) {
 
 }  // namespace
 
+bool has_only_averages(const TensorEntries& entries) {
+  const auto any = [&](std::string_view start) {
+    const auto found = entries.lower_bound(std::string(start));
+    return found != entries.end() && found->first.starts_with(start);
+  };
+  return any(kAveragesPrefix) && !any(original_prefix(ModelPart::unet, Architecture::sd1));
+}
+
 Result<Architecture> detect_architecture(const TensorEntries& entries) {
   const Shapes all(entries, "");
   const bool second = all.any("conditioner.embedders.1.model.");
@@ -288,7 +308,7 @@ Result<Architecture> detect_architecture(const TensorEntries& entries) {
   for (const auto& [start, what] : kForeign) {
     if (all.any(std::string(start))) return refuse(what);
   }
-  const Shapes unet(entries, original_prefix(ModelPart::unet, Architecture::sd1));
+  const Shapes unet = unet_shapes(entries);
   const int64_t channels = unet.size("input_blocks.0.0.weight", 1);
   if (channels == 0) {
     return fail(

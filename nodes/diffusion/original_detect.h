@@ -22,6 +22,10 @@ struct DetectedModel {
   std::vector<TextConfig> text;
 };
 
+/// Whether the UNet is there as running averages alone (`model_ema.…`). Where its own weights are there too, those are
+/// the model, as WebUI takes it.
+bool has_only_averages(const TensorEntries& entries);
+
 /// Which family the file belongs to. Errors, as the rest of a sentence that begins with the file's name: what is known
 /// and not supported (the SDXL refiner, inpainting and other UNets of more than 4 channels, SD 3, Flux, LoRAs,
 /// ControlNets …), by its name; a file without a UNet, a VAE or text encoders.

@@ -272,6 +272,12 @@ std::string original_prefix(ModelPart part, Architecture architecture) {
   return "conditioner.embedders.1.model.";
 }
 
+std::string averaged_key(std::string_view key) {
+  std::string joined(key);
+  std::erase(joined, '.');
+  return joined;
+}
+
 at::Tensor as_named(const at::Tensor& stored, const WeightPlace& place) {
   const auto third = [&](int64_t i) { return stored.narrow(0, i * (stored.size(0) / 3), stored.size(0) / 3); };
   switch (place.form) {

@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "diffusion/config.h"
@@ -54,6 +55,11 @@ std::vector<WeightPlace> in_folder(std::vector<WeightPlace> original);
 
 /// What stands before the keys of a part in a single file: "model.diffusion_model.", …
 std::string original_prefix(ModelPart part, Architecture architecture);
+
+/// What stands before the UNet's running averages (LDM's LitEma) in a single file, whose keys have no dots.
+inline constexpr std::string_view kAveragesPrefix = "model_ema.diffusion_model";
+/// What such a file calls the average of a weight, without that prefix: "input_blocks00weight".
+std::string averaged_key(std::string_view key);
 
 /// The weight as diffusers has it, a view of what the file holds.
 at::Tensor as_named(const at::Tensor& stored, const WeightPlace& place);

@@ -215,6 +215,61 @@ TEST_P(PlainFile, TakesTheAttentionOfTheVaeUnderItsOtherNames) {
     EXPECT_TRUE(before.at(name).equal(tensor)) << name;
 }
 
+/// The file's UNet as LDM's LitEma writes averages: one module of buffers, whose names have no dots.
+WeightMap averages_of(const WeightMap& weights) {
+  const std::string start = "model.diffusion_model.";
+  WeightMap averages{{"model_ema.decay", at::zeros({1})}, {"model_ema.num_updates", at::zeros({1})}};
+  for (const auto& [key, tensor] : weights) {
+    if (!key.starts_with(start)) continue;
+    std::string name = key.substr(std::string("model.").size());
+    std::erase(name, '.');
+    averages["model_ema." + name] = tensor + 1;
+  }
+  return averages;
+}
+
+TEST_P(PlainFile, IsItsOwnWeightsWhereAveragesAreThereToo) {
+  auto before = must(open().weights(ModelPart::unet));
+  for (auto& [name, tensor] : before) tensor = tensor.clone();
+  weights.merge(averages_of(weights));
+  const auto both = open();
+  EXPECT_FALSE(both.only_averages());
+  for (const auto& [name, tensor] : must(both.weights(ModelPart::unet)))
+    EXPECT_TRUE(before.at(name).equal(tensor)) << name;
+  must(write_model(both, {}, folder / "out.safetensors"));
+  EXPECT_EQ(test::bytes_of(folder / "out.safetensors"), test::bytes_of(file)) << "averages stay where they are";
+}
+
+TEST_P(PlainFile, ThatHasTheUNetAsAveragesAloneIsThose) {
+  auto before = must(open().weights(ModelPart::unet));
+  for (auto& [name, tensor] : before) tensor = tensor + 1;
+  const auto unet_config = unet_json(open().unet_config());
+  const auto averages = averages_of(weights);
+  std::erase_if(weights, [](const auto& item) { return item.first.starts_with("model.diffusion_model."); });
+  for (const auto& item : averages) weights.insert(item);
+  const auto base = open();
+  EXPECT_TRUE(base.only_averages());
+  EXPECT_THAT(base.notes(),
+              testing::Contains(file.string() + ": holds the UNet as running averages alone (model_ema), and those are "
+                                                "used"));
+  EXPECT_EQ(base.notes().size(), 2u) << "the other is what it predicts";
+  EXPECT_EQ(unet_json(base.unet_config()), unet_config);
+  const auto read = must(base.weights(ModelPart::unet));
+  ASSERT_EQ(read.size(), before.size());
+  for (const auto& [name, tensor] : read) EXPECT_TRUE(before.at(name).equal(tensor)) << name;
+
+  // Written, its weights have the names that all tools read.
+  must(write_model(base, {}, folder / "out.safetensors"));
+  const auto written = must(BaseModel::open(folder / "out.safetensors", {.tokenizer = kClip}));
+  EXPECT_FALSE(written.only_averages());
+  expect_equal_weights(base, written);
+
+  weights.erase("model_ema.diffusion_modelinput_blocks00bias");
+  must(write_safetensors(file, weights, {}));
+  EXPECT_EQ(BaseModel::open(file).error().message,
+            file.string() + ": 1 weight is missing: model_ema.diffusion_modelinput_blocks00bias");
+}
+
 TEST_P(PlainFile, RefusesTheConfigurationOfAnotherArchitecture) {
   if (GetParam() == Architecture::sd1) GTEST_SKIP() << "the small base that ships with the tests is of this one";
   must(write_safetensors(file, weights, {}));
