@@ -24,8 +24,8 @@ NodeSpec make_spec() {
 }
 
 // Empty where the LoRAs are for the base's architecture; said now, and not when the sum is written.
-std::string wrong_architecture(const Model& model, const std::vector<FusedLora>& loras) {
-  const auto base = open_base(model);
+std::string wrong_architecture(const Model& model, const std::vector<FusedLora>& loras, Context& context) {
+  const auto base = open_base(model, context);
   if (!base) return base.error().message;
   for (std::size_t i = 0; i < loras.size(); ++i) {
     auto wrong = foreign_architecture(loras[i].lora, base->architecture(), fmt::format("LoRA {}", i + 1));
@@ -53,7 +53,7 @@ class FuseNode final : public SingleNode {
       if (!model) return tl::unexpected(model.error());
       auto loras = weighted_loras(job, base_digest(*model));
       if (!loras) return tl::unexpected(loras.error());
-      if (auto wrong = wrong_architecture(*model, *loras); !wrong.empty()) return failure(wrong);
+      if (auto wrong = wrong_architecture(*model, *loras, job.context); !wrong.empty()) return failure(wrong);
       for (auto& lora : *loras) model->loras.push_back(std::move(lora));
       set_dtype(*model, job.params);
       return Outputs{{"model", model->to_artifact()}};

@@ -8,6 +8,7 @@
 
 #include "diffusion/prompt.h"
 #include "diffusion/sampler.h"
+#include "model/base_model.h"
 #include "model/torch_call.h"
 #include "sampling/painter.h"
 #include "sampling/sample_spec.h"
@@ -35,6 +36,7 @@ NodeSpec make_spec() {
   spec.summary =
       "Pictures of the class that a training's subject belongs to, for prior preservation: those given, and as many "
       "more of the base's own as are missing.";
+  spec.version = 2;
   spec.place = Place::device;
   spec.inputs = {{"base", "model", "The base model that the training starts from; what is missing is made by it."},
                  {"images", "images", "Photos of the class, where there are some.", false, false}};
@@ -60,7 +62,8 @@ NodeSpec make_spec() {
                   .minimum = 0},
                  {.name = "negative",
                   .type = ValueType::text,
-                  .summary = "What not to paint; absent: zeros in SDXL, elsewhere the empty text."},
+                  .summary = "What not to paint; absent: the empty text, in SDXL zeros unless model_index.json says "
+                             "force_zeros_for_empty_prompt: false."},
                  {.name = "sampler",
                   .type = ValueType::text,
                   .value = "ddim",
@@ -155,6 +158,7 @@ class ClassPictures {
     const auto model = Model::from(job_.input("base"));
     if (!model) return tl::unexpected(model.error());
     if (!model->loras.empty()) return failure("class_pictures takes a base model; this one is fused");
+    if (const auto told = open_base(*model, job_.context); !told) return tl::unexpected(told.error());
     const auto painter = Painter::create(*model, settings_of(job_.params), device_);
     if (!painter) return tl::unexpected(painter.error());
     auto made = resumed(missing);

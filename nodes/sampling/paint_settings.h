@@ -22,7 +22,7 @@ struct SecondPass {
 };
 
 struct PaintSettings {
-  std::optional<std::string> negative{};  // none: zeros in SDXL, elsewhere the empty text
+  std::optional<std::string> negative{};  // none: zeros in SDXL unless its folder forbids it, else the empty text
   diffusion::SamplerKind sampler = diffusion::SamplerKind::ddim;
   std::optional<diffusion::TimestepSpacing> spacing{};  // none: the base's own, or the sampler's
   std::int64_t steps = 30;

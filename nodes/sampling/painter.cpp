@@ -28,7 +28,7 @@ Expected<void> check_text_layers(const diffusion::Lora& lora, const diffusion::T
     const auto found = std::ranges::lower_bound(targets, name, {}, &diffusion::LoraTarget::name);
     if (found == targets.end() || found->name != name)
       return failure(fmt::format("LoRA layer '{}': the base model has no such layer", name));
-    if (layer.delta_shape() != found->weight_shape)
+    if (!diffusion::fits(layer, found->weight_shape))
       return failure(fmt::format("LoRA layer '{}': changes a weight of shape {}, the base model's is {}", name,
                                  diffusion::shape_text(layer.delta_shape()),
                                  diffusion::shape_text(found->weight_shape)));
@@ -73,6 +73,7 @@ Expected<Painter> Painter::create(const Model& base, const PaintSettings& settin
   if (!encoder) return passed_on(encoder.error());
   LoraShelf shelf{base.loras, std::move(words.lora_names)};
   Painter painter(std::move(sized), std::move(shelf), model->scheduler_config(), *std::move(encoder));
+  painter.zeros_without_negative_ = model->zeros_without_negative();
   const auto vae = resident_vae(base, device);
   if (!vae) return tl::unexpected(vae.error());
   const auto unet = resident_unet(base, device);
@@ -97,6 +98,7 @@ Expected<PreparedPrompt> Painter::prepare(const std::string& prompt) const {
   diffusion::PromptRun run;
   run.clip_skip = settings_.clip_skip;
   run.adapters = &prepared.adapters;
+  run.zeros_without_negative = zeros_without_negative_;
   auto words = encoder_.encode_guided(*parsed, *negative, run);
   if (!words) return passed_on(words.error());
   prepared.words = *std::move(words);

@@ -75,6 +75,7 @@ class Painter {
   LoraShelf shelf_;
   diffusion::SchedulerConfig scheduler_;
   diffusion::PromptEncoder encoder_;
+  bool zeros_without_negative_ = true;
   std::shared_ptr<const diffusion::Vae> vae_;
   std::shared_ptr<const diffusion::UNet> unet_;
 };

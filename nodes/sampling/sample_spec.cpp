@@ -9,32 +9,35 @@ namespace {
 constexpr double kLeastStrength = 0.01;
 
 std::vector<ParamSpec> word_params() {
-  return {{.name = "prompts",
-           .type = ValueType::list,
-           .summary = "What to paint; each prompt with each seed. WebUI's grammar: (x), [x], (x:1.2), \\(, BREAK, and "
-                      "<lora:name:0.8> to use a LoRA of `lora_names` and not the others.",
-           .element = ValueType::text,
-           .required = true},
-          {.name = "negative",
-           .type = ValueType::text,
-           .summary = "What not to paint, in the same grammar; absent: zeros in SDXL, elsewhere the empty text."},
-          {.name = "clip_skip",
-           .type = ValueType::integer,
-           .value = 1,
-           .summary = "Which state of the text encoder is used, from the last; 2 in SD 1.x only.",
-           .minimum = 1,
-           .maximum = 2},
-          {.name = "seeds",
-           .type = ValueType::list,
-           .value = Value::List{0},
-           .summary = "Where each picture starts from; a seed gives diffusers' picture of that seed.",
-           .minimum = 0,
-           .element = ValueType::integer},
-          weights_param(),
-          {.name = "lora_names",
-           .type = ValueType::list,
-           .summary = "What prompts call the sources of `loras` by, one for each; absent: prompts cannot choose.",
-           .element = ValueType::text}};
+  return {
+      {.name = "prompts",
+       .type = ValueType::list,
+       .summary = "What to paint; each prompt with each seed. WebUI's grammar: (x), [x], (x:1.2), \\(, BREAK, and "
+                  "<lora:name:0.8> to use a LoRA of `lora_names` and not the others.",
+       .element = ValueType::text,
+       .required = true},
+      {.name = "negative",
+       .type = ValueType::text,
+       .summary =
+           "What not to paint, in the same grammar; absent: the empty text, in SDXL zeros unless model_index.json says "
+           "force_zeros_for_empty_prompt: false."},
+      {.name = "clip_skip",
+       .type = ValueType::integer,
+       .value = 1,
+       .summary = "Which state of the text encoder is used, from the last; 2 in SD 1.x only.",
+       .minimum = 1,
+       .maximum = 2},
+      {.name = "seeds",
+       .type = ValueType::list,
+       .value = Value::List{0},
+       .summary = "Where each picture starts from; a seed gives diffusers' picture of that seed.",
+       .minimum = 0,
+       .element = ValueType::integer},
+      weights_param(),
+      {.name = "lora_names",
+       .type = ValueType::list,
+       .summary = "What prompts call the sources of `loras` by, one for each; absent: prompts cannot choose.",
+       .element = ValueType::text}};
 }
 
 std::vector<ParamSpec> sampler_params() {
@@ -134,7 +137,7 @@ NodeSpec sample_spec() {
   NodeSpec spec;
   spec.name = "sample";
   spec.summary = "Paints a picture for each prompt and seed, with a fused model or a base and LoRAs.";
-  spec.version = 2;
+  spec.version = 3;
   spec.place = Place::device;
   spec.inputs = {{"model", "model", "The model to paint with; either this or `base`.", false, false},
                  {"base", "model", "The base model to paint with, `loras` beside it.", false, false},

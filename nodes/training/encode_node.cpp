@@ -113,10 +113,10 @@ std::span<const Image> next_batch(std::span<const Image> images, std::size_t fir
 
 Expected<std::vector<EncodedPhoto>> encode_images(const Job& job, const Model& base, std::span<const Image> images,
                                                   Device& device) {
-  const auto folder = open_base(base);
-  if (!folder) return tl::unexpected(folder.error());
+  const auto opened = open_base(base, job.context);
+  if (!opened) return tl::unexpected(opened.error());
   for (const auto& image : images)
-    if (auto wrong = check_size(image, size_multiple(*folder)); !wrong.empty()) return failure(wrong);
+    if (auto wrong = check_size(image, size_multiple(*opened)); !wrong.empty()) return failure(wrong);
   const auto vae = resident_vae(base, device);
   if (!vae) return tl::unexpected(vae.error());
   diffusion::VaePass pass;
