@@ -8,6 +8,7 @@
 #include "model/base_model.h"
 #include "model/embeddings.h"
 #include "model/fused_weights.h"
+#include "model/loras.h"
 #include "model/torch_call.h"
 #include "training/train_spec.h"
 #include "training/training_needs.h"
@@ -86,12 +87,16 @@ class TrainEmbeddingNode final : public SingleNode {
                                                          setup->options);
     if (!trainer) return passed_on(trainer.error());
 
-    TrainingRun run(*setup, job, device, *texts->rows, [&](const diffusion::Trainer&) { return setup->model; });
-    if (const auto done = run.finish(*trainer); !done) return tl::unexpected(done.error());
+    TrainingRun run(*setup, job, device, *texts->rows, [&](const diffusion::Trainer& now) {
+      return ModelToPaint{setup->model, {{word, now.embedding()}}};
+    });
+    const auto pictures = run.finish(*trainer);
+    if (!pictures) return tl::unexpected(pictures.error());
     auto learned = as_word_vectors({word, trainer->embedding()});
     learned.base = setup->digest();
-    learned.facts = {{"base_model", version_name(setup->base)}, {"steps", setup->steps}};
-    return Outputs{{"embedding", learned.to_artifact()}};
+    learned.facts = facts_of(lora_base_of(setup->base));
+    learned.facts["steps"] = setup->steps;
+    return Outputs{{"embedding", learned.to_artifact()}, {"validation", pictures->to_artifact()}};
   }
 };
 

@@ -87,7 +87,7 @@ class TrainModelNode final : public SingleNode {
     auto trainer = diffusion::Trainer::full(*start, setup->schedule, setup->options);
     if (!trainer) return passed_on(trainer.error());
     TrainingRun run(*setup, job, device, *texts->rows,
-                    [&](const diffusion::Trainer& now) { return changed_model(now, *setup); });
+                    [&](const diffusion::Trainer& now) { return ModelToPaint{changed_model(now, *setup)}; });
     const auto pictures = run.finish(*trainer);
     if (!pictures) return tl::unexpected(pictures.error());
     return Outputs{{"model", changed_model(*trainer, *setup).to_artifact()}, {"validation", pictures->to_artifact()}};

@@ -31,11 +31,9 @@ LoraPlan plan_of(const Params& params) {
   return plan;
 }
 
-nlohmann::json facts_of(const TrainSetup& setup, const LoraPlan& plan) {
-  nlohmann::json facts = {{"base_model", version_name(setup.base)},
-                          {"steps", setup.steps},
-                          {"rank", plan.shape.rank},
-                          {"alpha", plan.shape.alpha}};
+nlohmann::json training_facts(const TrainSetup& setup, const LoraPlan& plan) {
+  auto facts = facts_of(lora_base_of(setup.base));
+  facts.update({{"steps", setup.steps}, {"rank", plan.shape.rank}, {"alpha", plan.shape.alpha}});
   if (plan.shape.conv_rank > 0) {
     facts["conv_rank"] = plan.shape.conv_rank;
     facts["conv_alpha"] = plan.shape.conv_alpha;
@@ -82,15 +80,8 @@ class TrainNode final : public SingleNode {
     return training_needs(diffusion::TrainedWeights::lora, params, info);
   }
 
-  std::vector<std::string> check(const Params& params,
-                                 const std::map<std::string, std::size_t>& list_sizes) const override {
-    auto mistakes = training_mistakes(spec(), params);
-    const auto embedding = list_sizes.find("embedding");
-    if (embedding != list_sizes.end() && embedding->second > 0 && !params.texts("validation_prompts").empty())
-      mistakes.emplace_back(
-          "param 'validation_prompts' is painted by the base's own words; with an embedding let "
-          "`sample` paint what came out");
-    return mistakes;
+  std::vector<std::string> check(const Params& params, const std::map<std::string, std::size_t>&) const override {
+    return training_mistakes(spec(), params);
   }
 
   Expected<Outputs> run_one(const Job& job, Device& device) const override {
@@ -127,13 +118,14 @@ class TrainNode final : public SingleNode {
     const auto lora_now = [&](const diffusion::Trainer& now) {
       auto lora = as_lora_set(now.lora());
       lora.base = setup->digest();
-      lora.facts = facts_of(*setup, plan);
+      lora.facts = training_facts(*setup, plan);
       return lora;
     };
     TrainingRun run(*setup, job, device, *texts->rows, [&](const diffusion::Trainer& now) {
-      auto model = setup->model;
-      model.loras.push_back({lora_now(now), 1});
-      return model;
+      ModelToPaint painted{setup->model};
+      painted.model.loras.push_back({lora_now(now), 1});
+      if (*embedding) painted.words.push_back(**embedding);
+      return painted;
     });
     const auto pictures = run.finish(*trainer);
     if (!pictures) return tl::unexpected(pictures.error());

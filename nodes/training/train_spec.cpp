@@ -22,7 +22,8 @@ NodeSpec training_spec(std::string name, std::string summary, std::vector<std::v
   spec.place = Place::device;
   spec.inputs = {kBase, kDatasets};
   for (const auto& group : own_params) spec.params.insert(spec.params.end(), group.begin(), group.end());
-  for (const auto& group : {length_params(), loss_params(), caption_params(), validation_params(), execution_params()})
+  for (const auto& group : {length_params(), loss_params(), caption_params(), validation_params(),
+                            validation_picture_params(), execution_params()})
     spec.params.insert(spec.params.end(), group.begin(), group.end());
   return spec;
 }
@@ -34,8 +35,8 @@ NodeSpec train_spec() {
       "train",
       "Trains a LoRA of the base's UNet, its text encoders or both, under the datasets' masks. With an embedding it is "
       "the second half of pivotal tuning.",
-      {lora_params(), optimizer_params({.rate = 1e-4, .text_rate = true}), validation_picture_params()});
-  spec.version = 2;
+      {lora_params(), optimizer_params({.rate = 1e-4, .text_rate = true})});
+  spec.version = 3;
   spec.inputs.push_back({"lora", "lora", "A LoRA to go on from; its layers keep their ranks.", false, false});
   spec.inputs.push_back(
       {"embedding", "embedding", "A trained word that the captions hold; it stays as it is.", false, false});
@@ -49,16 +50,16 @@ NodeSpec train_embedding_spec() {
       "Trains what a new word means to the base (textual inversion): vectors in the text encoders' tables, all else "
       "stays. The captions must hold the word.",
       {embedding_params(), optimizer_params({.rate = 5e-4})});
-  spec.outputs = {{"embedding", "embedding", "The word and its vectors."}};
+  spec.outputs = {{"embedding", "embedding", "The word and its vectors."}, kValidation};
   return spec;
 }
 
 NodeSpec train_model_spec() {
-  auto spec =
-      training_spec("train_model",
-                    "Trains the base's own weights (DreamBooth, fine-tuning): all of the UNet, of the text "
-                    "encoders or of both, or those that patterns choose.",
-                    {model_params(), optimizer_params({.rate = 5e-6, .text_rate = true}), validation_picture_params()});
+  auto spec = training_spec("train_model",
+                            "Trains the base's own weights (DreamBooth, fine-tuning): all of the UNet, of the text "
+                            "encoders or of both, or those that patterns choose.",
+                            {model_params(), optimizer_params({.rate = 5e-6, .text_rate = true})});
+  spec.version = 2;
   spec.outputs = {{"model", "model", "The base with the weights that were changed."}, kValidation};
   return spec;
 }

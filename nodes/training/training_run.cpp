@@ -16,7 +16,6 @@ ValidationSettings ValidationSettings::of(const Params& params) {
   ValidationSettings settings;
   settings.every = params.integer("validation_every");
   settings.keep_best = params.boolean("keep_best");
-  if (!params.all().contains("validation_prompts")) return settings;
   settings.prompts = params.texts("validation_prompts");
   settings.seeds = params.integers("validation_seeds");
   settings.sampling_steps = params.integer("validation_sampling_steps");
@@ -98,10 +97,12 @@ Expected<void> TrainingRun::paint(const diffusion::Trainer& trainer) {
   if (validation_.prompts.empty()) return {};
   PaintSettings settings;
   settings.steps = validation_.sampling_steps;
+  settings.clip_skip = setup_.text.clip_skip;
   const auto& sizes = setup_.datasets.front().items.front().sizes;
   settings.width_px = sizes.target_width;
   settings.height_px = sizes.target_height;
-  const auto painter = Painter::create(model_now_(trainer), settings, device_);
+  auto now = model_now_(trainer);
+  const auto painter = Painter::create(now.model, settings, device_, {{}, std::move(now.words)});
   if (!painter) return tl::unexpected(painter.error());
   for (std::size_t p = 0; p < validation_.prompts.size(); ++p)
     for (const auto seed : validation_.seeds) {
@@ -142,7 +143,12 @@ Expected<PictureSet> TrainingRun::finish(diffusion::Trainer& trainer) {
   }
   if (trainer.skipped() > 0)
     context_.warn(fmt::format("{} of {} steps changed nothing: float16 overflowed", trainer.skipped(), setup_.steps));
-  if (!validation_.keep_best || !validations_.best) return validations_.pictures;
+  if (!validation_.keep_best) return validations_.pictures;
+  if (!validations_.best)
+    return failure(
+        fmt::format("no loss at validation was a finite number, so there is no best step to give; a lower "
+                    "learning rate or another precision may help; {}",
+                    last_good()));
   if (const auto put = trainer.set_values(validations_.best->values); !put) return passed_on(put.error());
   if (validations_.best->step != setup_.steps)
     context_.warn(fmt::format("the loss at validation was least after step {} of {}: that is what comes out",

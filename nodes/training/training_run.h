@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "diffusion/embedding.h"
 #include "diffusion/trainer.h"
 #include "graph/node.h"
 #include "training/row_texts.h"
@@ -13,8 +14,13 @@
 
 namespace atelier {
 
-// The model as it would come out now, to paint with.
-using ModelNow = std::function<Model(const diffusion::Trainer&)>;
+// What validation pictures are painted with: the model as it would come out now, and the trained words that prompts may
+// use.
+struct ModelToPaint {
+  Model model;
+  std::vector<diffusion::Embedding> words{};
+};
+using ModelNow = std::function<ModelToPaint(const diffusion::Trainer&)>;
 
 struct ValidationSettings {
   std::int64_t every = 0;  // steps; 0: never
