@@ -25,7 +25,7 @@ constexpr std::array kNames = {
 
 const BaseName& name_of(const LoraBase& base) {
   for (const BaseName& name : kNames)
-    if (name.base == base) return name;
+    if (name.base.architecture == base.architecture && name.base.prediction == base.prediction) return name;
   return kNames.front();
 }
 
@@ -60,6 +60,7 @@ std::optional<LoraBase> base_of_metadata(const std::map<std::string, std::string
   if (!base) base = base_of_modelspec(value_of(metadata, "modelspec.architecture"));
   if (!base && value_of(metadata, "ss_v2") == "True") base = LoraBase{Architecture::sd2, kEpsilon};
   if (base && value_of(metadata, "modelspec.prediction_type") == "v") base->prediction = kVelocity;
+  if (base && value_of(metadata, "ss_zero_terminal_snr") == "True") base->zero_terminal_snr = true;
   return base;
 }
 

@@ -13,6 +13,7 @@ namespace atelier::diffusion {
 struct LoraBase {
   Architecture architecture = Architecture::sd1;
   PredictionType prediction = PredictionType::epsilon;
+  bool zero_terminal_snr = false;  ///< trained over a schedule that ends in noise alone
   bool operator==(const LoraBase&) const = default;
 };
 

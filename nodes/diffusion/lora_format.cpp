@@ -60,6 +60,7 @@ Metadata metadata_of(const Lora& lora, const LoraBase& base, const Extent& exten
                        {"ss_network_dim", std::to_string(extent.rank)},
                        {"ss_network_module", "networks.lora"},
                        {"ss_v2", base.architecture == Architecture::sd2 ? "True" : "False"}};
+  if (base.zero_terminal_snr) metadata["ss_zero_terminal_snr"] = "True";
   if (const int64_t conv_rank = conv_rank_of(lora); conv_rank > 0)
     metadata["ss_network_args"] =
         fmt::format(R"({{"conv_dim": "{}", "conv_alpha": "{}"}})", conv_rank, number_text(extent.alpha));

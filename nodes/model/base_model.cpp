@@ -129,9 +129,8 @@ std::int64_t native_size(const diffusion::BaseModel& base) {
 }
 
 diffusion::LoraBase lora_base_of(const diffusion::BaseModel& base) {
-  return {base.architecture(), base.scheduler_config().prediction_type};
+  const auto& scheduler = base.scheduler_config();
+  return {base.architecture(), scheduler.prediction_type, scheduler.rescale_betas_zero_snr};
 }
-
-std::string version_name(const diffusion::BaseModel& base) { return diffusion::kohya_version(lora_base_of(base)); }
 
 }  // namespace atelier

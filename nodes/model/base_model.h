@@ -42,7 +42,4 @@ std::int64_t native_size(const diffusion::BaseModel& base);
 // The kind of base, as LoRAs for it name it.
 diffusion::LoraBase lora_base_of(const diffusion::BaseModel& base);
 
-// How kohya's tools call the base: "sd_v1", "sd_v2", "sd_v2_v", "sdxl_base_v1-0".
-std::string version_name(const diffusion::BaseModel& base);
-
 }  // namespace atelier

@@ -13,18 +13,22 @@ namespace {
 constexpr const char* kBaseModel = "base_model";
 constexpr const char* kPrediction = "prediction_type";
 constexpr const char* kVelocity = "v";
+constexpr const char* kZeroTerminalSnr = "zero_terminal_snr";
 
 }  // namespace
 
 std::optional<diffusion::LoraBase> base_of_facts(const nlohmann::json& facts) {
   auto base = diffusion::base_of_version(facts.value(kBaseModel, ""));
   if (base && facts.value(kPrediction, "") == kVelocity) base->prediction = diffusion::PredictionType::v_prediction;
+  if (base) base->zero_terminal_snr = facts.value(kZeroTerminalSnr, false);
   return base;
 }
 
 nlohmann::json facts_of(const diffusion::LoraBase& base) {
   nlohmann::json facts = {{kBaseModel, diffusion::kohya_version(base)}};
-  if (diffusion::base_of_version(facts.at(kBaseModel).get<std::string>()) != base) facts[kPrediction] = kVelocity;
+  const auto named = diffusion::base_of_version(facts.at(kBaseModel).get<std::string>());
+  if (named && named->prediction != base.prediction) facts[kPrediction] = diffusion::modelspec_prediction(base);
+  if (base.zero_terminal_snr) facts[kZeroTerminalSnr] = true;
   return facts;
 }
 

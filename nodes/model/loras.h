@@ -20,8 +20,8 @@ Expected<LoraSet> lora_of(const Artifact& artifact);
 diffusion::Lora as_diffusion(const LoraSet& lora);
 LoraSet as_lora_set(const diffusion::Lora& lora);
 
-// The kind of base a LoRA is for, as facts of a LoraSet: `base_model`, and `prediction_type` where that name leaves it
-// open.
+// The kind of base a LoRA is for, as facts of a LoraSet: `base_model`, and what that name leaves open:
+// `prediction_type`, `zero_terminal_snr`.
 nlohmann::json facts_of(const diffusion::LoraBase& base);
 // Nothing where the facts do not tell.
 std::optional<diffusion::LoraBase> base_of_facts(const nlohmann::json& facts);

@@ -5,15 +5,23 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
 
+#include "diffusion/safetensors.h"
+#include "lora/embedding_type.h"
+#include "lora/lora_type.h"
 #include "model/base_model.h"
+#include "model/loras.h"
 #include "model/model_type.h"
 #include "support/fake_context.h"
 #include "support/fake_device.h"
 #include "support/run_node.h"
+#include "support/temporary_folder.h"
 #include "support/tiny_base.h"
 #include "training/dataset_node.h"
 #include "training/encode_node.h"
+#include "training/train_embedding_node.h"
 #include "training/train_node.h"
 #include "types/captions.h"
 #include "types/images.h"
@@ -101,6 +109,66 @@ TEST_F(PeersSdxl, TrainsBothTextEncodersAndGoesOnToTheBit) {
 TEST_F(PeersSdxl, LearnsTheSameFromCachedTextAsFromTextItEncodesItself) {
   FakeContext one, two;
   EXPECT_EQ(digest_of(trained(dataset(true), {}, one)), digest_of(trained(dataset(false), {}, two)));
+}
+
+// The project's small SDXL as one that predicts v over a schedule that ends in noise alone.
+Artifact velocity_base(const std::filesystem::path& folder) {
+  std::filesystem::copy(ATELIER_SOURCE_DIR "/tests/golden/sdxl_tiny/model", folder,
+                        std::filesystem::copy_options::recursive);
+  const auto path = folder / "scheduler/scheduler_config.json";
+  std::ifstream in(path);
+  auto scheduler = nlohmann::json::parse(in);
+  scheduler["prediction_type"] = "v_prediction";
+  scheduler["rescale_betas_zero_snr"] = true;
+  std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  std::ofstream(path) << scheduler;
+  return make_model_type()->open_input(folder, digest_of_file).value();
+}
+
+Expected<Artifact> run_one(const Node& node, const Inputs& inputs, const std::map<std::string, Value>& params,
+                           const std::string& port) {
+  FakeContext context;
+  FakeDevice device;
+  auto outputs = run_node(node, inputs, params, context, device);
+  if (!outputs) return tl::unexpected(outputs.error());
+  return outputs->at(port);
+}
+
+TEST(TrainSdxl, WritesWhatItsBasePredictsAsKohyaDoes) {
+  const TemporaryFolder folder;
+  const auto base = velocity_base(folder.path() / "base");
+  CaptionSet captions;
+  captions.items = {{"a.png", "sks"}};
+  const ImageSet images{{noise_image("a.png", 32, 32)}};
+  const auto latents =
+      run_one(*make_encode_node(), {{"base", {base}}, {"images", {images.to_artifact()}}}, {}, "latents");
+  ASSERT_TRUE(latents) << latents.error().message;
+  const auto set =
+      run_one(*make_dataset_node(), {{"latents", {*latents}}, {"captions", {captions.to_artifact()}}}, {}, "dataset");
+  ASSERT_TRUE(set) << set.error().message;
+  const Inputs inputs{{"base", {base}}, {"datasets", {*set}}};
+  const auto lora = run_one(*make_train_node(), inputs, {{"rank", 2}, {"steps", 1}}, "lora");
+  ASSERT_TRUE(lora) << lora.error().message;
+
+  const auto files = make_posix_files();
+  const auto path = folder.path() / "lora.safetensors";
+  ASSERT_TRUE(make_lora_type(*files)->write(*lora, path, "lora.safetensors"));
+  const auto written = diffusion::Safetensors::open(path)->metadata();
+  EXPECT_EQ(written.at("ss_base_model_version"), "sdxl_base_v1-0");
+  EXPECT_EQ(written.at("modelspec.architecture"), "stable-diffusion-xl-v1-base/lora");
+  EXPECT_EQ(written.at("modelspec.prediction_type"), "v");
+  EXPECT_EQ(written.at("ss_zero_terminal_snr"), "True");
+  EXPECT_EQ(written.at("ss_v2"), "False");
+  const diffusion::LoraBase kind{diffusion::Architecture::sdxl, diffusion::PredictionType::v_prediction, true};
+  EXPECT_EQ(as_diffusion(lora_of(*make_lora_type(*files)->open_input(path, digest_of_file)).value()).base, kind);
+
+  const auto word = run_one(*make_train_embedding_node(), inputs,
+                            {{"word", "sks"}, {"initializer", "person"}, {"steps", 1}}, "embedding");
+  ASSERT_TRUE(word) << word.error().message;
+  ASSERT_TRUE(make_embedding_type(*files)->write(*word, folder.path() / "word.safetensors", "word.safetensors"));
+  EXPECT_EQ(
+      diffusion::Safetensors::open(folder.path() / "word.safetensors")->metadata().at("modelspec.prediction_type"),
+      "v");
 }
 
 }  // namespace
