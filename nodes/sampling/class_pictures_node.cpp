@@ -9,6 +9,7 @@
 #include "diffusion/prompt.h"
 #include "diffusion/sampler.h"
 #include "model/base_model.h"
+#include "model/fused_weights.h"
 #include "model/torch_call.h"
 #include "sampling/painter.h"
 #include "sampling/sample_spec.h"
@@ -83,7 +84,8 @@ NodeSpec make_spec() {
                   .minimum = 0,
                   .maximum = 100},
                  size_param("width"),
-                 size_param("height")};
+                 size_param("height"),
+                 precision_param()};
   return spec;
 }
 
@@ -95,6 +97,7 @@ PaintSettings settings_of(const Params& params) {
   settings.sampler = *sampler;
   settings.steps = params.integer("steps");
   settings.guidance = params.number("guidance");
+  settings.dtype = dtype_named(params.text("precision")).value();
   if (params.given("width")) settings.width_px = params.integer("width");
   if (params.given("height")) settings.height_px = params.integer("height");
   return settings;
@@ -108,6 +111,7 @@ Digest recipe_of(const Digest& base, const Params& params, std::int64_t seed, co
   params.given("negative") ? recipe.text(params.text("negative")) : recipe.absent();
   recipe.text(params.text("sampler"));
   recipe.integer(seed).integer(params.integer("steps")).number(params.number("guidance"));
+  if (const auto precision = params.text("precision"); precision != "float32") recipe.text(precision);
   return recipe.integer(image.width()).integer(image.height()).finish();
 }
 

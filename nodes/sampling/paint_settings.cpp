@@ -29,6 +29,7 @@ nlohmann::json facts_of(const PaintSettings& settings, const std::string& prompt
   if (settings.guidance_rescale != 0) facts["guidance_rescale"] = settings.guidance_rescale;
   if (settings.clip_skip != 1) facts["clip_skip"] = settings.clip_skip;
   if (settings.vae_tile_px) facts["vae_tile"] = *settings.vae_tile_px;
+  if (settings.dtype != at::kFloat) facts["precision"] = settings.dtype == at::kHalf ? "float16" : "bfloat16";
   if (!uses.empty()) facts["loras"] = lora_facts(shelf, uses);
   if (settings.second_pass.wanted()) {
     facts["second_pass_scale"] = settings.second_pass.scale;

@@ -1,5 +1,7 @@
 // sampling: how pictures are painted, all but the words and the seed.
 #pragma once
+#include <c10/core/ScalarType.h>
+
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -32,6 +34,7 @@ struct PaintSettings {
   std::int64_t width_px = 0, height_px = 0;  // 0: the size the base was trained at
   SecondPass second_pass{};
   std::optional<std::int64_t> vae_tile_px{};  // none: the VAE takes pictures whole
+  at::ScalarType dtype = at::kFloat;          // that the UNet computes in; text encoders and VAE are float32
   std::int64_t batch_size = 1;
   bool low_memory = false;  // the UNet sees the prompt and the negative one apart
 };

@@ -76,7 +76,7 @@ Expected<Painter> Painter::create(const Model& base, const PaintSettings& settin
   painter.zeros_without_negative_ = model->zeros_without_negative();
   const auto vae = resident_vae(base, device);
   if (!vae) return tl::unexpected(vae.error());
-  const auto unet = resident_unet(base, device);
+  const auto unet = resident_unet(base, device, painter.settings_.dtype);
   if (!unet) return tl::unexpected(unet.error());
   painter.vae_ = *vae, painter.unet_ = *unet;
   return painter;

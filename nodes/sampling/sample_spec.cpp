@@ -2,6 +2,7 @@
 
 #include "lora/lora_weights.h"
 #include "model/embeddings.h"
+#include "model/fused_weights.h"
 
 namespace atelier {
 namespace {
@@ -133,6 +134,16 @@ std::vector<std::string> sampler_choices() {
   return names;
 }
 
+ParamSpec precision_param() {
+  return {.name = "precision",
+          .type = ValueType::text,
+          .value = "float32",
+          .summary =
+              "What the UNet computes in; the VAE, which float16 overflows, and the text encoders stay float32. "
+              "float16 needs a GPU.",
+          .choices = {"float32", "bfloat16", "float16"}};
+}
+
 NodeSpec sample_spec() {
   NodeSpec spec;
   spec.name = "sample";
@@ -144,8 +155,10 @@ NodeSpec sample_spec() {
                  {"loras", "lora", "LoRAs that are added to `base` while painting.", true, false},
                  embeddings_port()};
   spec.outputs = {{"pictures", "pictures", "The pictures, prompt by prompt and in it seed by seed."}};
-  for (auto* group : {&word_params, &sampler_params, &size_params, &execution_params})
+  for (auto* group : {&word_params, &sampler_params, &size_params})
     for (auto& param : (*group)()) spec.params.push_back(std::move(param));
+  spec.params.push_back(precision_param());
+  for (auto& param : execution_params()) spec.params.push_back(std::move(param));
   return spec;
 }
 
@@ -168,6 +181,7 @@ PaintSettings paint_settings_of(const Params& params) {
   settings.second_pass = {params.number("second_pass_scale"), params.number("second_pass_strength"),
                           integer_or("second_pass_steps", 0)};
   if (params.given("vae_tile")) settings.vae_tile_px = params.integer("vae_tile");
+  settings.dtype = dtype_named(params.text("precision")).value();
   settings.batch_size = params.integer("batch_size");
   settings.low_memory = params.boolean("low_memory");
   return settings;

@@ -14,6 +14,9 @@ NodeSpec sample_spec();
 // What a param that names a sampler may be.
 std::vector<std::string> sampler_choices();
 
+// What the UNet computes in, named as the training nodes name it.
+ParamSpec precision_param();
+
 // Fault: params that the spec does not allow.
 PaintSettings paint_settings_of(const Params& params);
 

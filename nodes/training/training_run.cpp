@@ -98,6 +98,7 @@ Expected<void> TrainingRun::paint(const diffusion::Trainer& trainer) {
   PaintSettings settings;
   settings.steps = validation_.sampling_steps;
   settings.clip_skip = setup_.text.clip_skip;
+  settings.dtype = setup_.dtype;
   const auto& sizes = setup_.datasets.front().items.front().sizes;
   settings.width_px = sizes.target_width;
   settings.height_px = sizes.target_height;

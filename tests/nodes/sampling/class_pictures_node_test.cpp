@@ -130,7 +130,8 @@ TEST(ClassPictures, AreKnownByWhatMakesThem) {
                                                                  {"steps", 2},
                                                                  {"guidance", 3.0},
                                                                  {"width", 32},
-                                                                 {"height", 32}}) {
+                                                                 {"height", 32},
+                                                                 {"precision", "bfloat16"}}) {
     EXPECT_NE(make(with(kTwo, param, value)).images.at(0).photo, made.images.at(0).photo) << param;
   }
 }

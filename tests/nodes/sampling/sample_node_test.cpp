@@ -104,6 +104,23 @@ TEST(Sample, PaintsWithEachSamplerAnotherPicture) {
   EXPECT_EQ(all.back().metadata.at("sampler"), "UniPC");
 }
 
+// Mean difference of two pictures, of 255.
+double distance(const Tensor& one, const Tensor& other) {
+  return (as_torch(one).to(at::kFloat) - as_torch(other).to(at::kFloat)).abs().mean().item<double>();
+}
+
+TEST(Sample, ComputesInLessPrecisionWhenAsked) {
+  const auto whole = paint({{"base", {tiny_base()}}}, kShort).pictures();
+  const auto rounded = paint({{"base", {tiny_base()}}}, with(kShort, "precision", "bfloat16")).pictures();
+  EXPECT_FALSE(equal(whole[0].pixels, rounded[0].pixels));
+  EXPECT_LT(distance(whole[0].pixels, rounded[0].pixels), 8) << "the same picture, but for rounding";
+  EXPECT_EQ(rounded[0].metadata.at("precision"), "bfloat16");
+  EXPECT_FALSE(whole[0].metadata.contains("precision"));
+  const auto half = paint({{"base", {tiny_base()}}}, with(kShort, "precision", "float16"));
+  ASSERT_FALSE(half.outputs);
+  EXPECT_EQ(half.outputs.error().message, "UNet: float16 needs a GPU; on the CPU it computes in float32 or bfloat16");
+}
+
 TEST(Sample, TellsItsSettingsInThePicture) {
   auto params = kShort;
   params["sampler"] = "dpmpp_2m_karras";
