@@ -8,20 +8,15 @@
 
 #include "diffusion/panel_product.h"
 #include "diffusion/recorded.h"
+#include "diffusion/winograd_conv.h"
 
 namespace atelier::diffusion {
 namespace {
 
-/// Maps of N pictures, [N, channels, height, width].
-struct Maps {
-  int64_t count, channels, height, width;
-  int64_t pixels() const { return height * width; }
-  int64_t columns() const { return count * pixels(); }
-};
-
 struct Geometry {
   int64_t kernel_height, kernel_width, stride, padding;
   int64_t taps() const { return kernel_height * kernel_width; }
+  bool keeps_size() const { return kernel_height == 3 && kernel_width == 3 && stride == 1 && padding == 1; }
 };
 
 /// A run of a panel's columns that are neighbours in the source too.
@@ -148,22 +143,38 @@ void convolve(const Geometry& g, const LeftFactor& left, const Maps& source, con
 
 Maps maps_of(const at::Tensor& x) { return {x.size(0), x.size(1), x.size(2), x.size(3)}; }
 
+void convolve_forward(const Geometry& g, const at::Tensor& weight, const Maps& in, const float* data,
+                      const at::Tensor& bias, const Maps& out, float* to) {
+  const float *weights = weight.data_ptr<float>(), *biases = bias.defined() ? bias.data_ptr<float>() : nullptr;
+  if (g.keeps_size() && winograd_pays(in))
+    return winograd_convolve(Direction::forward, in, data, weights, biases, out, to);
+  const int64_t k = in.channels * g.taps();
+  convolve<true>(g, LeftFactor::rows_of(weights, k, k), in, data, out, biases, to);
+}
+
+/// The gradient of the input `in` from the output's.
+void convolve_backward(const Geometry& g, const at::Tensor& weight, const Maps& out, const float* gradient,
+                       const Maps& in, float* to) {
+  const float* weights = weight.data_ptr<float>();
+  if (g.keeps_size() && winograd_pays(in))
+    return winograd_convolve(Direction::backward, out, gradient, weights, nullptr, in, to);
+  convolve<false>(g, {weights, g.taps(), g.taps(), in.channels * g.taps()}, out, gradient, in, nullptr, to);
+}
+
 }  // namespace
 
 at::Tensor frozen_conv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t stride,
                          int64_t padding) {
   const Geometry g{weight.size(2), weight.size(3), stride, padding};
-  const int64_t out_channels = weight.size(0), in_channels = weight.size(1), k = in_channels * g.taps();
   const Maps in = maps_of(x);
-  const Maps out{in.count, out_channels, (in.height + 2 * padding - g.kernel_height) / stride + 1,
+  const Maps out{in.count, weight.size(0), (in.height + 2 * padding - g.kernel_height) / stride + 1,
                  (in.width + 2 * padding - g.kernel_width) / stride + 1};
   Tensors outputs;
   {
     const at::NoGradGuard no_grad;
     const at::Tensor input = x.contiguous();
     at::Tensor y = at::empty({out.count, out.channels, out.height, out.width}, input.options());
-    convolve<true>(g, LeftFactor::rows_of(weight.data_ptr<float>(), k, k), in, input.data_ptr<float>(), out,
-                   bias.defined() ? bias.data_ptr<float>() : nullptr, y.data_ptr<float>());
+    convolve_forward(g, weight, in, input.data_ptr<float>(), bias, out, y.data_ptr<float>());
     outputs = {y};
   }
   if (wants_gradient({x}))
@@ -171,8 +182,7 @@ at::Tensor frozen_conv2d(const at::Tensor& x, const at::Tensor& weight, const at
       if (!gradients[0].defined()) return {at::Tensor()};
       const at::Tensor gradient = gradients[0].contiguous();
       at::Tensor x_gradient = at::empty({in.count, in.channels, in.height, in.width}, gradient.options());
-      convolve<false>(g, {weight.data_ptr<float>(), g.taps(), g.taps(), k}, out, gradient.data_ptr<float>(), in,
-                      nullptr, x_gradient.data_ptr<float>());
+      convolve_backward(g, weight, out, gradient.data_ptr<float>(), in, x_gradient.data_ptr<float>());
       return {x_gradient};
     });
   return outputs[0];

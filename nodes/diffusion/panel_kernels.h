@@ -62,6 +62,23 @@ struct NormGroup {
   bool silu;  ///< x * sigmoid(x) of the result
 };
 
+/// Winograd's F(4x4, 3x3): outputs by tiles of 4 x 4, each from 6 x 6 inputs, by products at 36 positions.
+inline constexpr int64_t kWinogradOut = 4, kWinogradIn = 6, kWinogradPositions = kWinogradIn * kWinogradIn;
+
+/// Up to kHalfPanel tiles of a map of height x width numbers, which are counted row by row.
+struct WinogradTiles {
+  int64_t height, width;
+  int64_t first, count;
+};
+
+/// 3x3 kernels, one behind the other.
+struct WinogradKernels {
+  const float* data;
+  int64_t count;
+  int64_t behind;  ///< numbers that may be read behind the last one
+  bool turned;     ///< by 180 degrees, as the gradient wants them
+};
+
 struct PanelKernels {
   const char* name;      ///< "avx512", "avx2", "baseline"
   int64_t rows_at_once;  ///< rows of the left factor that a product keeps in registers
@@ -86,6 +103,14 @@ struct PanelKernels {
   void (*geglu)(const float* a, const float* b, float* out, int64_t n);
   void (*geglu_backward)(const float* a, const float* b, const float* out_gradient, float* a_gradient,
                          float* b_gradient, int64_t n);
+
+  /// What the tiles' inputs become, zeros around the map: out[position * position_stride + tile], kHalfPanel tiles.
+  void (*winograd_input)(const WinogradTiles& tiles, const float* map, float* out, int64_t position_stride);
+  /// What the kernels become: out[position * position_stride + kernel].
+  void (*winograd_kernels)(const WinogradKernels& kernels, float* out, int64_t position_stride);
+  /// Writes the tiles of `map` that products[position * position_stride + tile] make, bias added.
+  void (*winograd_output)(const WinogradTiles& tiles, const float* products, int64_t position_stride, float bias,
+                          float* map);
 };
 
 /// The widest kernels this processor has; ATELIER_VECTORS=avx2 or baseline in the environment asks for narrower ones.

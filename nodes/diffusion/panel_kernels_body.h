@@ -242,11 +242,13 @@ inline void store_some(float* to, Vector x, int count) {
 
 #include "diffusion/panel_kernels_attention.h"
 #include "diffusion/panel_kernels_elements.h"
+#include "diffusion/panel_kernels_winograd.h"
 
 }  // namespace
 
 extern const PanelKernels kernels;
-const PanelKernels kernels = {ATELIER_NAME,    kRows, multiply,      transpose, attend,
-                              attend_backward, norm,  norm_backward, geglu,     geglu_backward};
+const PanelKernels kernels = {ATELIER_NAME,   kRows,         multiply, transpose,      attend,         attend_backward,
+                              norm,           norm_backward, geglu,    geglu_backward, winograd_input, winograd_kernels,
+                              winograd_output};
 
 }  // namespace atelier::diffusion::ATELIER_SET

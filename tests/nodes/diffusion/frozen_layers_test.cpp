@@ -60,10 +60,20 @@ struct ConvCase {
 
 TEST(FrozenConv, IsAConvolutionWithItsGradient) {
   RandomLoras random(1);
-  const std::vector<ConvCase> cases{{{1, 3, 5, 7}, 4, 3, 1, 1},   {{2, 16, 8, 8}, 33, 3, 1, 1},
-                                    {{3, 20, 4, 4}, 50, 3, 1, 1}, {{1, 7, 40, 33}, 13, 3, 1, 1},
-                                    {{2, 9, 9, 6}, 11, 3, 2, 1},  {{1, 5, 9, 9}, 6, 3, 2, 0},
-                                    {{2, 18, 6, 5}, 70, 1, 1, 0}, {{1, 70, 64, 3}, 3, 3, 1, 1}};
+  const std::vector<ConvCase> cases{{{1, 3, 5, 7}, 4, 3, 1, 1},
+                                    {{2, 16, 8, 8}, 33, 3, 1, 1},
+                                    {{3, 20, 4, 4}, 50, 3, 1, 1},
+                                    {{1, 7, 40, 33}, 13, 3, 1, 1},
+                                    {{2, 9, 9, 6}, 11, 3, 2, 1},
+                                    {{1, 5, 9, 9}, 6, 3, 2, 0},
+                                    {{2, 18, 6, 5}, 70, 1, 1, 0},
+                                    {{1, 70, 64, 3}, 3, 3, 1, 1},
+                                    // by Winograd's form: one block of tiles, several, longer sums than one slice
+                                    {{1, 65, 16, 16}, 97, 3, 1, 1},
+                                    {{3, 30, 15, 16}, 20, 3, 1, 1},
+                                    {{2, 33, 24, 37}, 49, 3, 1, 1},
+                                    {{1, 3, 70, 64}, 650, 3, 1, 1},
+                                    {{1, 650, 20, 24}, 5, 3, 1, 1}};
   for (const ConvCase& c : cases) {
     const at::Tensor weight = random.normal({c.out, c.x[1], c.kernel, c.kernel}) * 0.2, bias = random.normal({c.out});
     expect_same(
@@ -75,6 +85,16 @@ TEST(FrozenConv, IsAConvolutionWithItsGradient) {
                              {c.padding, c.padding})};
         },
         {random.normal(c.x)}, "out " + std::to_string(c.out) + " kernel " + std::to_string(c.kernel));
+  }
+}
+
+TEST(FrozenConv, OfAPictureDoesNotDependOnItsBatch) {
+  RandomLoras random(8);
+  for (const int64_t side : {8, 9, 16, 24}) {
+    const at::Tensor x = random.normal({3, 40, side, side}), weight = random.normal({50, 40, 3, 3});
+    const at::Tensor together = frozen_conv2d(x, weight, {}, 1, 1);
+    for (int64_t n = 0; n < 3; ++n)
+      EXPECT_TRUE(at::equal(together[n], frozen_conv2d(x.narrow(0, n, 1), weight, {}, 1, 1)[0])) << side;
   }
 }
 

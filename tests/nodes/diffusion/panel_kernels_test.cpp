@@ -77,5 +77,36 @@ TEST_P(EveryPanelKernels, GateByGelu) {
   EXPECT_LT(difference(to_b, at::gelu_backward(g * a, b)), 3e-6) << kernels->name;
 }
 
+/// One map's convolution with each of some kernels, tile by tile as Winograd's form has it; [kernels, height, width].
+at::Tensor winograd(const PanelKernels& set, const at::Tensor& map, const at::Tensor& weights, bool turned) {
+  const int64_t height = map.size(0), width = map.size(1), count = weights.size(0);
+  const int64_t tiles = (height + 3) / 4 * ((width + 3) / 4);
+  at::Tensor kernels = at::zeros({kWinogradPositions, count}), inputs = at::zeros({kWinogradPositions, kHalfPanel});
+  at::Tensor out = at::full({count, height, width}, 1e9F);
+  set.winograd_kernels({weights.data_ptr<float>(), count, 0, turned}, kernels.data_ptr<float>(), count);
+  for (int64_t first = 0; first < tiles; first += kHalfPanel) {
+    const WinogradTiles some{height, width, first, std::min(kHalfPanel, tiles - first)};
+    set.winograd_input(some, map.data_ptr<float>(), inputs.data_ptr<float>(), kHalfPanel);
+    for (int64_t kernel = 0; kernel < count; ++kernel) {
+      const at::Tensor products = (inputs * kernels.narrow(1, kernel, 1)).contiguous();
+      set.winograd_output(some, products.data_ptr<float>(), kHalfPanel, 0.5F, out[kernel].data_ptr<float>());
+    }
+  }
+  return out;
+}
+
+TEST_P(EveryPanelKernels, ConvolveByTiles) {
+  const std::vector<std::pair<int64_t, int64_t>> sizes{{4, 4}, {16, 16}, {64, 8}, {8, 64}, {1, 1}, {7, 30}, {33, 21}};
+  for (const auto& [height, width] : sizes)
+    for (const bool turned : {false, true}) {
+      const at::Tensor map = random.normal({height, width}), weights = random.normal({37, 1, 3, 3});
+      const at::Tensor used = turned ? weights.flip({2, 3}) : weights;
+      const at::Tensor wanted =
+          at::conv2d(map.view({1, 1, height, width}).to(at::kDouble), used.to(at::kDouble), {}, 1, 1)[0] + 0.5;
+      EXPECT_LT(difference(winograd(*kernels, map, weights, turned), wanted), 2e-5)
+          << kernels->name << ' ' << height << " x " << width;
+    }
+}
+
 }  // namespace
 }  // namespace atelier::diffusion
