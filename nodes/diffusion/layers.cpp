@@ -2,17 +2,21 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "diffusion/frozen_conv.h"
 #include "diffusion/projections.h"
 
 namespace atelier::diffusion {
-bool is_frozen_cpu(const at::Tensor& x, const at::Tensor& weight) {
+bool is_frozen_cpu(const at::Tensor& x, at::TensorList weights) {
   const auto plain = [](const at::Tensor& tensor) { return tensor.is_cpu() && tensor.scalar_type() == at::kFloat; };
-  return plain(x) && plain(weight) && !weight.requires_grad() && weight.is_contiguous();
+  return plain(x) && std::ranges::all_of(weights, [&](const at::Tensor& weight) {
+           return !weight.defined() || (plain(weight) && !weight.requires_grad() && weight.is_contiguous());
+         });
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
-  if (!is_frozen_cpu(x, weight)) return at::linear(x, weight, bias);
+  if (!is_frozen_cpu(x, {weight, bias})) return at::linear(x, weight, bias);
   const at::Tensor tokens = x.dim() == 3 ? x : x.reshape({1, -1, x.size(-1)});
   const at::Tensor y = project(tokens, {}, {{.weight = weight, .bias = bias, .a = {}, .b = {}}})[0];
   if (x.dim() == 3) return y;
@@ -22,12 +26,12 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
 }
 
 at::Tensor Conv2d::operator()(const at::Tensor& x) const {
-  if (is_frozen_cpu(x, weight)) return frozen_conv2d(x, weight, bias, stride, padding);
+  if (is_frozen_cpu(x, {weight, bias})) return frozen_conv2d(x, weight, bias, stride, padding);
   return at::conv2d(x, weight, bias, {stride, stride}, {padding, padding});
 }
 
 at::Tensor GroupNorm::operator()(const at::Tensor& x, After after) const {
-  if (is_frozen_cpu(x, weight)) return frozen_group_norm(x, groups, weight, bias, eps, after);
+  if (is_frozen_cpu(x, {weight, bias})) return frozen_group_norm(x, groups, weight, bias, eps, after);
   const at::Tensor normed = at::group_norm(x, groups, weight, bias, eps);
   return after == After::silu ? at::silu(normed) : normed;
 }

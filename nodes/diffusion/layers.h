@@ -19,8 +19,9 @@
 
 namespace atelier::diffusion {
 
-/// Whether a layer with this weight goes the frozen way for x: float32 on the CPU, nothing learned.
-bool is_frozen_cpu(const at::Tensor& x, const at::Tensor& weight);
+/// Whether layers with these weights go the frozen way for x: float32 on the CPU, nothing learned. Undefined ones (a
+/// bias that is not there) are passed over.
+bool is_frozen_cpu(const at::Tensor& x, at::TensorList weights);
 
 struct Linear {
   at::Tensor weight;  ///< [out, in]

@@ -25,11 +25,17 @@ Projection projection_of(const AdaptedLinear& layer, const Adapters& adapters) {
   return projection;
 }
 
+bool is_frozen(std::initializer_list<const AdaptedLinear*> layers, const at::Tensor& x, const ProjectionInput& input) {
+  std::vector<at::Tensor> weights{input.norm_weight, input.norm_bias};
+  for (const AdaptedLinear* layer : layers) weights.insert(weights.end(), {layer->linear.weight, layer->linear.bias});
+  return is_frozen_cpu(x, weights);
+}
+
 /// Layers that share an input: in one function where they do not learn and one tenant's updates are added.
 std::vector<at::Tensor> apply(std::initializer_list<const AdaptedLinear*> layers, const at::Tensor& x,
                               const ProjectionInput& input, const Adapters& adapters) {
   std::vector<at::Tensor> outputs;
-  if (is_frozen_cpu(x, (*layers.begin())->linear.weight) && adapters.tenants() == 1) {
+  if (is_frozen(layers, x, input) && adapters.tenants() == 1) {
     std::vector<Projection> projections;
     for (const AdaptedLinear* layer : layers) projections.push_back(projection_of(*layer, adapters));
     return project(x, input, projections);
@@ -54,7 +60,7 @@ ProjectionInput normed(const LayerNorm& norm) {
 }  // namespace
 
 at::Tensor AdaptedLinear::operator()(const at::Tensor& x, const Adapters& adapters) const {
-  if (is_frozen_cpu(x, linear.weight) && adapters.tenants() == 1)
+  if (is_frozen_cpu(x, {linear.weight, linear.bias}) && adapters.tenants() == 1)
     return project(x, {}, {projection_of(*this, adapters)})[0];
   return adapters.add_linear(name, x, linear(x));
 }

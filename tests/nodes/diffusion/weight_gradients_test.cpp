@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <set>
+
 #include "golden_unet.h"
 #include "goldens.h"
 
@@ -96,12 +98,27 @@ TEST_P(WeightGradients, BelongToTheTensorsTheModelComputesWith) {
   EXPECT_LT(greatest_difference(unet_of(base)->forward(input), (*golden)["unet.out"]), 1e-5);
 }
 
+/// The last two words of a weight's name: `to_k.weight`, `norm1.bias`.
+std::string kind_of(const std::string& name) {
+  const auto last = name.rfind('.');
+  return name.substr(last == 0 ? 0 : name.rfind('.', last - 1) + 1);
+}
+
 TEST_P(WeightGradients, ReachOnlyWeightsThatWantThem) {
-  const WeightMap weights = leaves(golden->weights("unet"),
-                                   [](const std::string& name) { return name.find(".attn2.") != std::string::npos; });
-  unet_of(weights)->forward(golden->input()).square().mean().backward();
-  for (const auto& [name, weight] : weights) {
-    EXPECT_EQ(weight.grad().defined(), name.find(".attn2.") != std::string::npos) << name;
+  const WeightMap all = leaves(golden->weights("unet"));
+  unet_of(all)->forward(golden->input()).square().mean().backward();
+  std::set<std::string> kinds;
+  for (const auto& [name, weight] : all) kinds.insert(kind_of(name));
+  for (const std::string& kind : kinds) {
+    const WeightMap weights =
+        leaves(golden->weights("unet"), [&](const std::string& name) { return kind_of(name) == kind; });
+    unet_of(weights)->forward(golden->input()).square().mean().backward();
+    for (const auto& [name, weight] : weights) {
+      ASSERT_EQ(weight.grad().defined(), kind_of(name) == kind) << name;
+      if (!weight.grad().defined()) continue;
+      const at::Tensor& wanted = all.at(name).grad();
+      EXPECT_LT((weight.grad() - wanted).norm().item<double>(), 1e-4 * wanted.norm().item<double>() + 1e-9) << name;
+    }
   }
 }
 
