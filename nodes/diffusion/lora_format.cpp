@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -13,80 +12,6 @@
 #include "diffusion/lora_names.h"
 
 namespace atelier::diffusion {
-namespace {
-
-/// A number as kohya writes it into metadata: 8 as "8", 0.5 as "0.5".
-std::string number_text(double value) { return fmt::format("{}", value); }
-
-struct Extent {
-  int64_t rank = 0;
-  double alpha = 0;
-};
-
-/// The largest rank and the largest alpha, by its size, of all layers.
-Extent extent_of(const Lora& lora) {
-  Extent extent;
-  for (const auto& [name, layer] : lora.layers) {
-    extent.rank = std::max(extent.rank, layer.rank());
-    extent.alpha = std::max(extent.alpha, std::abs(layer.alpha));
-  }
-  return extent;
-}
-
-bool is_spatial(const at::Tensor& down) { return down.dim() == 4 && (down.size(2) > 1 || down.size(3) > 1); }
-
-/// The largest rank of convolutions that look at neighbours, which kohya's trainer calls conv_dim; 0 without any.
-int64_t conv_rank_of(const Lora& lora) {
-  int64_t rank = 0;
-  for (const auto& [name, layer] : lora.layers)
-    if (is_spatial(layer.a)) rank = std::max(rank, layer.rank());
-  return rank;
-}
-
-/// modelspec's word for the code that the names of the layers come from.
-std::string_view implementation(const LoraBase& base) {
-  return base.architecture == Architecture::sdxl ? "https://github.com/Stability-AI/generative-models" : "diffusers";
-}
-
-Metadata metadata_of(const Lora& lora, const LoraBase& base, const Extent& extent, const LoraMetadata& about) {
-  Metadata metadata = {{"format", "pt"},
-                       {"modelspec.architecture", fmt::format("{}/lora", modelspec_architecture(base))},
-                       {"modelspec.implementation", std::string(implementation(base))},
-                       {"modelspec.prediction_type", std::string(modelspec_prediction(base))},
-                       {"modelspec.sai_model_spec", "1.0.0"},
-                       {"modelspec.title", about.title},
-                       {"ss_base_model_version", kohya_version(base)},
-                       {"ss_network_alpha", number_text(extent.alpha)},
-                       {"ss_network_dim", std::to_string(extent.rank)},
-                       {"ss_network_module", "networks.lora"},
-                       {"ss_v2", base.architecture == Architecture::sd2 ? "True" : "False"}};
-  if (base.zero_terminal_snr) metadata["ss_zero_terminal_snr"] = "True";
-  if (const int64_t conv_rank = conv_rank_of(lora); conv_rank > 0)
-    metadata["ss_network_args"] =
-        fmt::format(R"({{"conv_dim": "{}", "conv_alpha": "{}"}})", conv_rank, number_text(extent.alpha));
-  if (!about.resolution.empty()) metadata["modelspec.resolution"] = about.resolution;
-  if (about.date) metadata["modelspec.date"] = *about.date;
-  return metadata;
-}
-
-}  // namespace
-
-LoraFile to_kohya(const Lora& lora, const LoraMetadata& metadata) {
-  const Extent extent = extent_of(lora);
-  const LoraBase base = lora.base.value_or(LoraBase{});
-  LoraFile file{{}, metadata_of(lora, base, extent, metadata)};
-  for (const auto& [name, layer] : lora.layers) {
-    const std::string key = kohya_key(name, base.architecture);
-    at::Tensor up = layer.b.flatten(1).to(at::kFloat);
-    if (layer.alpha != extent.alpha) up = up * (layer.alpha / extent.alpha);
-    if (layer.a.dim() == 4) up = up.view({up.size(0), up.size(1), 1, 1});
-    file.tensors[key + ".lora_down.weight"] = layer.a.to(at::kFloat).contiguous();
-    file.tensors[key + ".lora_up.weight"] = up.contiguous();
-    file.tensors[key + ".alpha"] = at::scalar_tensor(extent.alpha, at::kFloat);
-  }
-  return file;
-}
-
 namespace {
 
 /// The parts of one layer as they are found; the text before them is for messages.
@@ -208,6 +133,21 @@ Result<Lora> lora_of_file(const LoraFile& file, const nlohmann::json* adapter_co
   lora.base = base_of_metadata(file.metadata);
   if (!lora.base) lora.base = base_of_layers(file, lora);
   return lora;
+}
+
+Result<Lora> lora_of_peft(const std::map<LoraPart, PeftAdapter>& adapters) {
+  Lora all;
+  for (const auto& [part, adapter] : adapters) {
+    auto lora = lora_of_file(adapter.file, &adapter.config);
+    if (!lora) return fail(fmt::format("{}: {}", name_of(part), lora.error().message));
+    for (auto& [name, layer] : lora->layers) {
+      const std::string prefix = part == LoraPart::unet ? "" : fmt::format("{}.", name_of(part));
+      all.layers[prefix + std::string(path_in_part(name))] = std::move(layer);
+    }
+    if (!all.base) all.base = lora->base;
+  }
+  if (all.layers.empty()) return fail("the adapters hold no LoRA");
+  return all;
 }
 
 Result<Lora> read_lora(const std::filesystem::path& path) {

@@ -1,9 +1,11 @@
-// LoRA files: written in kohya's naming, read in kohya's, diffusers' and peft's.
+// LoRA files, written and read in kohya's naming, diffusers' and peft's.
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
 
 #include "diffusion/lora.h"
 #include "diffusion/safetensors.h"
@@ -23,10 +25,38 @@ struct LoraFile {
   Metadata metadata;
 };
 
+/// What becomes of alphas that differ between layers.
+enum class LoraAlphas {
+  /// All layers get the one of largest size, and B is multiplied by the rest of the layer's scale, alpha_i / alpha:
+  /// exact where that is a power of two (alphas 16, 8, 4 …), else rounded once. diffusers 0.42.1 reads unequal alphas
+  /// of some files wrongly, so this is what is written for other tools.
+  one,
+  /// Each layer keeps its own, and its factors to the bit.
+  keep
+};
+
 /// The LoRA in kohya's naming (`lora_unet_….lora_down.weight`, `….lora_up.weight`, `….alpha`) for its base's kind (SD
-/// 1.x where it says none), float32. All layers get one alpha, the largest, and the rest of a layer's scale is folded
-/// into B, since diffusers 0.42.1 reads unequal alphas wrongly; where all are equal already nothing is changed.
-LoraFile to_kohya(const Lora& lora, const LoraMetadata& metadata);
+/// 1.x where it says none; SDXL's UNet in `input_blocks` numbering), float32.
+LoraFile to_kohya(const Lora& lora, const LoraMetadata& metadata, LoraAlphas alphas = LoraAlphas::one);
+
+/// The LoRA as diffusers saves one (`unet.….lora_A.weight`, `text_encoder.text_model.….lora_B.weight`), float32, its
+/// ranks and alphas in the metadata `lora_adapter_metadata`.
+LoraFile to_diffusers(const Lora& lora, const LoraMetadata& metadata, LoraAlphas alphas = LoraAlphas::one);
+
+/// What peft saves into a folder: adapter_model.safetensors and adapter_config.json.
+struct PeftAdapter {
+  LoraFile file;
+  nlohmann::json config;
+};
+
+/// The LoRA as peft saves it, float32: one adapter for each model that it changes, since peft adapts one model. Names
+/// are those of the modules in transformers 5.
+std::map<LoraPart, PeftAdapter> to_peft(const Lora& lora, const LoraMetadata& metadata,
+                                        LoraAlphas alphas = LoraAlphas::one);
+
+/// "unet", "text_encoder", "text_encoder_2": the models' folders in a pipeline of diffusers, and what its LoRA keys
+/// begin with.
+std::string_view name_of(LoraPart part);
 
 /// The LoRA in `file`, whichever of the three namings it is in, float32. Errors name the key that is unknown, unpaired,
 /// doubled or of the wrong shape. Alpha is the file's (kohya's `.alpha`; diffusers' `lora_adapter_metadata`),
@@ -34,6 +64,10 @@ LoraFile to_kohya(const Lora& lora, const LoraMetadata& metadata);
 /// count. A peft file without its adapter_config is an Error, since peft's own default is another. The base's kind is
 /// the metadata's, or else what second text encoder, block numbers and the text's width tell.
 Result<Lora> lora_of_file(const LoraFile& file, const nlohmann::json* adapter_config = nullptr);
+
+/// The LoRA in the adapters that peft saved of a pipeline's models. Which model a layer is of is said by the map, where
+/// its key does not. Errors as of lora_of_file(), with the model's name before them.
+Result<Lora> lora_of_peft(const std::map<LoraPart, PeftAdapter>& adapters);
 
 /// Reads a `.safetensors` file, and `adapter_config.json` beside it where the naming is peft's. Errors begin with the
 /// path; a NaN or infinite weight is one too.

@@ -4,8 +4,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "diffusion/error.h"
@@ -45,6 +47,11 @@ class Safetensors {
 /// the header padded to 8 bytes. The caller writes to a temporary name and renames. Errors: a dtype the format lacks;
 /// the disk's own error with the path.
 Result<void> write_safetensors(const std::filesystem::path& path, const WeightMap& tensors, const Metadata& metadata);
+
+/// The bytes that write_safetensors() writes, handed to `visit` in order: the header with its length, then each tensor.
+/// A visitor that returns false ends it; what comes back is whether none did. Tensors have a dtype of the format.
+bool visit_safetensors_bytes(const WeightMap& tensors, const Metadata& metadata,
+                             const std::function<bool(std::span<const std::byte>)>& visit);
 
 /// "[320, 4, 3, 3]", for messages.
 std::string shape_text(at::IntArrayRef shape);

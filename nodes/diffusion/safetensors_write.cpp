@@ -58,6 +58,7 @@ std::vector<Item> in_file_order(const WeightMap& tensors) {
   return items;
 }
 
+/// The header behind its length.
 std::string header_text(const std::vector<Item>& items, const Metadata& metadata) {
   nlohmann::json header = nlohmann::json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
@@ -70,18 +71,27 @@ std::string header_text(const std::vector<Item>& items, const Metadata& metadata
   }
   std::string text = header.dump();
   text.resize((text.size() + kHeaderAlignment - 1) / kHeaderAlignment * kHeaderAlignment, ' ');
-  return text;
+  const uint64_t length = text.size();
+  return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text;
 }
 
 struct CloseFile {
   void operator()(std::FILE* file) const noexcept { std::fclose(file); }
 };
 
-bool put(std::FILE* file, const void* data, std::size_t bytes) {
-  return bytes == 0 || std::fwrite(data, 1, bytes, file) == bytes;
-}
-
 }  // namespace
+
+bool visit_safetensors_bytes(const WeightMap& tensors, const Metadata& metadata,
+                             const std::function<bool(std::span<const std::byte>)>& visit) {
+  const std::vector<Item> items = in_file_order(tensors);
+  const std::string header = header_text(items, metadata);
+  if (!visit(std::as_bytes(std::span(header)))) return false;
+  for (const Item& item : items) {
+    const at::Tensor bytes = item.tensor->detach().to(at::kCPU).contiguous();
+    if (!visit({static_cast<const std::byte*>(bytes.data_ptr()), item.bytes})) return false;
+  }
+  return true;
+}
 
 Result<void> write_safetensors(const std::filesystem::path& path, const WeightMap& tensors, const Metadata& metadata) {
   for (const auto& [name, tensor] : tensors) {
@@ -94,16 +104,10 @@ Result<void> write_safetensors(const std::filesystem::path& path, const WeightMa
   };
   std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "wbe"));
   if (!file) return disk_error();
-  const std::vector<Item> items = in_file_order(tensors);
-  const std::string header = header_text(items, metadata);
-  const uint64_t header_bytes = header.size();
-  if (!put(file.get(), &header_bytes, sizeof header_bytes) || !put(file.get(), header.data(), header.size())) {
-    return disk_error();
-  }
-  for (const Item& item : items) {
-    const at::Tensor bytes = item.tensor->detach().to(at::kCPU).contiguous();
-    if (!put(file.get(), bytes.data_ptr(), item.bytes)) return disk_error();
-  }
+  const auto put = [&](std::span<const std::byte> bytes) {
+    return bytes.empty() || std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size();
+  };
+  if (!visit_safetensors_bytes(tensors, metadata, put)) return disk_error();
   if (std::fclose(file.release()) != 0) return disk_error();
   return {};
 }

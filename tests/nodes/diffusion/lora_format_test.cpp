@@ -56,7 +56,8 @@ TEST(KohyaFile, SaysWhatItIsAndNothingOfWhenOrWhere) {
           ::testing::Pair("modelspec.sai_model_spec", "1.0.0"), ::testing::Pair("modelspec.title", "person"),
           ::testing::Pair("ss_base_model_version", "sd_v1"), ::testing::Pair("ss_network_alpha", "4"),
           ::testing::Pair("ss_network_dim", "8"), ::testing::Pair("ss_network_module", "networks.lora"),
-          ::testing::Pair("ss_v2", "False")));
+          ::testing::Pair("ss_v2", "False"), ::testing::Pair("sshs_legacy_hash", "e3b0c442"),
+          ::testing::Pair("sshs_model_hash", "f626f288dab0569717449f23e9818986a0e94fb8c2265ea9af8cc177de5e09c5")));
 }
 
 struct BaseNames {

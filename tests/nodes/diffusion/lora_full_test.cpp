@@ -2,6 +2,8 @@
 // diffusers.
 #include <ATen/core/grad_mode.h>
 
+#include <fstream>
+
 #include "diffusion/lora_format.h"
 #include "goldens.h"
 #include "lora_models.h"
@@ -83,22 +85,63 @@ WeightMap case_of(const GoldenFolder& golden) {
   return inputs;
 }
 
+/// Whether the script, given what was written to `written`, gives our outputs, and others than the base's.
+void expect_our_outputs(const GoldenFolder& golden, const Lora& lora, const std::filesystem::path& folder,
+                        const std::filesystem::path& written) {
+  must(write_safetensors(folder / "case.safetensors", case_of(golden), {}));
+  ASSERT_TRUE(test::run_python("lora_file_in_diffusers.py", {golden.path / "model", written,
+                                                             folder / "case.safetensors", folder / "out.safetensors"}));
+  const WeightMap theirs = test::read_all(folder / "out.safetensors");
+  const WeightMap ours = our_outputs(golden, adapters_of(lora));
+  ASSERT_EQ(theirs.size(), 2 * ours.size());
+  for (const auto& [name, output] : ours) {
+    EXPECT_LT(greatest_difference(output, theirs.at("adapted." + name)), 1e-4) << name;
+    EXPECT_GT(greatest_difference(theirs.at("base." + name), theirs.at("adapted." + name)), 1e-2) << name;
+  }
+}
+
 TEST_P(PythonLoraFile, OfEveryLayerGivesDiffusersOurOutputs) {
   ATELIER_REQUIRE_VENV();
   const Lora lora = random_lora(*golden, /*size=*/0.3, /*seed=*/12);
   const test::TemporaryFolder folder;
   const LoraFile file = to_kohya(lora, {.title = "every layer"});
   must(write_safetensors(folder / "lora.safetensors", file.tensors, file.metadata));
-  must(write_safetensors(folder / "case.safetensors", case_of(*golden), {}));
-  ASSERT_TRUE(test::run_python("lora_file_in_diffusers.py", {golden->path / "model", folder / "lora.safetensors",
-                                                             folder / "case.safetensors", folder / "out.safetensors"}));
-  const WeightMap theirs = test::read_all(folder / "out.safetensors");
-  const WeightMap ours = our_outputs(*golden, adapters_of(lora));
-  ASSERT_EQ(theirs.size(), 2 * ours.size());
-  for (const auto& [name, output] : ours) {
-    EXPECT_LT(greatest_difference(output, theirs.at("adapted." + name)), 1e-4) << name;
-    EXPECT_GT(greatest_difference(theirs.at("base." + name), theirs.at("adapted." + name)), 1e-2) << name;
+  expect_our_outputs(*golden, lora, folder / "", folder / "lora.safetensors");
+}
+
+TEST_P(PythonLoraFile, InDiffusersOwnNamingGivesItOurOutputs) {
+  ATELIER_REQUIRE_VENV();
+  const Lora lora = random_lora(*golden, /*size=*/0.3, /*seed=*/13);
+  const test::TemporaryFolder folder;
+  for (const LoraAlphas alphas : {LoraAlphas::one, LoraAlphas::keep}) {
+    const LoraFile file = to_diffusers(lora, {.title = "every layer"}, alphas);
+    must(write_safetensors(folder / "lora.safetensors", file.tensors, file.metadata));
+    expect_our_outputs(*golden, lora, folder / "", folder / "lora.safetensors");
   }
+}
+
+TEST_P(PythonLoraFile, AsAdaptersGivesPeftOurOutputs) {
+  ATELIER_REQUIRE_VENV();
+  const Lora lora = random_lora(*golden, /*size=*/0.3, /*seed=*/14);
+  const test::TemporaryFolder folder;
+  for (const LoraAlphas alphas : {LoraAlphas::one, LoraAlphas::keep}) {
+    for (const auto& [part, adapter] : to_peft(lora, {.title = "every layer"}, alphas)) {
+      const auto part_folder = folder / "peft" / std::string(name_of(part));
+      std::filesystem::create_directories(part_folder);
+      must(write_safetensors(part_folder / "adapter_model.safetensors", adapter.file.tensors, adapter.file.metadata));
+      std::ofstream(part_folder / "adapter_config.json") << adapter.config.dump();
+    }
+    expect_our_outputs(*golden, lora, folder / "", folder / "peft");
+  }
+}
+
+TEST_P(PythonLoraFile, HasTheHashesThatKohyaComputes) {
+  ATELIER_REQUIRE_VENV();
+  const Lora lora = random_lora(*golden, /*size=*/0.3, /*seed=*/15);
+  const test::TemporaryFolder folder;
+  const LoraFile file = to_kohya(lora, {.title = "every layer"});
+  must(write_safetensors(folder / "lora.safetensors", file.tensors, file.metadata));
+  EXPECT_TRUE(test::run_python("lora_hashes_of_kohya.py", {folder / "lora.safetensors"}));
 }
 
 }  // namespace
