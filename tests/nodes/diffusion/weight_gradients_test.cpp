@@ -108,7 +108,11 @@ TEST_P(WeightGradients, ReachOnlyWeightsThatWantThem) {
   const WeightMap all = leaves(golden->weights("unet"));
   unet_of(all)->forward(golden->input()).square().mean().backward();
   std::set<std::string> kinds;
-  for (const auto& [name, weight] : all) kinds.insert(kind_of(name));
+  double largest = 0;
+  for (const auto& [name, weight] : all) {
+    kinds.insert(kind_of(name));
+    largest = std::max(largest, weight.grad().norm().item<double>());
+  }
   for (const std::string& kind : kinds) {
     const WeightMap weights =
         leaves(golden->weights("unet"), [&](const std::string& name) { return kind_of(name) == kind; });
@@ -117,7 +121,9 @@ TEST_P(WeightGradients, ReachOnlyWeightsThatWantThem) {
       ASSERT_EQ(weight.grad().defined(), kind_of(name) == kind) << name;
       if (!weight.grad().defined()) continue;
       const at::Tensor& wanted = all.at(name).grad();
-      EXPECT_LT((weight.grad() - wanted).norm().item<double>(), 1e-4 * wanted.norm().item<double>() + 1e-9) << name;
+      // A bias before a norm changes next to nothing: its gradient is the rounding of the others'.
+      EXPECT_LT((weight.grad() - wanted).norm().item<double>(), 1e-4 * wanted.norm().item<double>() + 1e-6 * largest)
+          << name;
     }
   }
 }
