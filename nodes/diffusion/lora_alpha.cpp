@@ -1,7 +1,10 @@
 #include "diffusion/lora_alpha.h"
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 namespace atelier::diffusion {
 namespace {
@@ -12,10 +15,22 @@ std::optional<double> number_in(const nlohmann::json& json, const std::string& k
   return found->get<double>();
 }
 
-/// As peft matches its patterns: the whole path or what follows a dot in it.
-bool ends_in(std::string_view path, std::string_view pattern) {
-  return path == pattern ||
-         (path.ends_with(pattern) && path.size() > pattern.size() && path[path.size() - pattern.size() - 1] == '.');
+bool is_plain(std::string_view pattern) {
+  return std::ranges::all_of(
+      pattern, [](char c) { return c == '_' || c == '.' || std::isalnum(static_cast<unsigned char>(c)) != 0; });
+}
+
+/// As peft matches its patterns: a regular expression for the whole path or for what follows a dot in it. What is none
+/// matches nothing.
+bool ends_in(std::string_view path, const std::string& pattern) {
+  if (is_plain(pattern))
+    return path == pattern ||
+           (path.ends_with(pattern) && path.size() > pattern.size() && path[path.size() - pattern.size() - 1] == '.');
+  try {
+    return std::regex_match(path.begin(), path.end(), std::regex("(?:.*\\.)?(?:" + pattern + ")"));
+  } catch (const std::regex_error&) {
+    return false;
+  }
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace atelier::diffusion {
 /// peft's rule for the alpha of the layers of one model.
 struct AlphaRule {
   std::optional<double> alpha{};                           ///< empty: the rank
-  std::vector<std::pair<std::string, double>> patterns{};  ///< ends of module paths with an alpha of their own
+  std::vector<std::pair<std::string, double>> patterns{};  ///< ends of paths, regular expressions
   bool by_root = false;  ///< use_rslora: the scale is alpha / sqrt(r) (Kalajdzievski 2023)
 
   /// alpha of the layer such that its scale is alpha / rank.

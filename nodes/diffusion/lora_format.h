@@ -58,11 +58,13 @@ std::map<LoraPart, PeftAdapter> to_peft(const Lora& lora, const LoraMetadata& me
 /// begin with.
 std::string_view name_of(LoraPart part);
 
-/// The LoRA in `file`, whichever of the three namings it is in, float32. Errors name the key that is unknown, unpaired,
-/// doubled or of the wrong shape. Alpha is the file's (kohya's `.alpha`; diffusers' `lora_adapter_metadata`),
-/// `adapter_config`'s `lora_alpha` for peft, and else the rank, as diffusers takes it; `alpha_pattern` and `use_rslora`
-/// count. A peft file without its adapter_config is an Error, since peft's own default is another. The base's kind is
-/// the metadata's, or else what second text encoder, block numbers and the text's width tell.
+/// The LoRA in `file`, whichever of the three namings it is in, float32; LoCon in Tucker's form as well. Errors name
+/// the key that is unknown (with the nearest known), unpaired, doubled or of the wrong shape, and the layer that is no
+/// LoRA (LoHa, LoKr, DoRA: see lora_updates.h). Alpha is the file's (kohya's `.alpha`; diffusers'
+/// `lora_adapter_metadata`), `adapter_config`'s `lora_alpha` for peft, and else the rank, as diffusers takes it;
+/// `alpha_pattern` and `use_rslora` count. A peft file without its adapter_config is an Error, since peft's own default
+/// is another. The base's kind is the metadata's, or else what second text encoder, block numbers and the text's width
+/// tell.
 Result<Lora> lora_of_file(const LoraFile& file, const nlohmann::json* adapter_config = nullptr);
 
 /// The LoRA in the adapters that peft saved of a pipeline's models. Which model a layer is of is said by the map, where

@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
+#include <numeric>
+#include <utility>
+#include <vector>
 
 #include "diffusion/lora.h"
 #include "diffusion/lora_numbering.h"
@@ -71,8 +75,16 @@ struct Suffix {
   LoraFactor factor;
 };
 
-constexpr std::array kKohyaSuffixes = {Suffix{".lora_down.weight", LoraFactor::down},
-                                       Suffix{".lora_up.weight", LoraFactor::up}, Suffix{".alpha", LoraFactor::alpha}};
+constexpr std::array kKohyaSuffixes = {
+    Suffix{".lora_down.weight", LoraFactor::down}, Suffix{".lora_up.weight", LoraFactor::up},
+    Suffix{".lora_mid.weight", LoraFactor::mid},   Suffix{".alpha", LoraFactor::alpha},
+    Suffix{".dora_scale", LoraFactor::magnitude},  Suffix{".hada_w1_a", LoraFactor::hada_w1_a},
+    Suffix{".hada_w1_b", LoraFactor::hada_w1_b},   Suffix{".hada_w2_a", LoraFactor::hada_w2_a},
+    Suffix{".hada_w2_b", LoraFactor::hada_w2_b},   Suffix{".hada_t1", LoraFactor::hada_t1},
+    Suffix{".hada_t2", LoraFactor::hada_t2},       Suffix{".lokr_w1", LoraFactor::lokr_w1},
+    Suffix{".lokr_w1_a", LoraFactor::lokr_w1_a},   Suffix{".lokr_w1_b", LoraFactor::lokr_w1_b},
+    Suffix{".lokr_w2", LoraFactor::lokr_w2},       Suffix{".lokr_w2_a", LoraFactor::lokr_w2_a},
+    Suffix{".lokr_w2_b", LoraFactor::lokr_w2_b},   Suffix{".lokr_t2", LoraFactor::lokr_t2}};
 /// Where one text ends with another, the longer one comes first.
 constexpr std::array kPathSuffixes = {Suffix{".lora_A.weight", LoraFactor::down},
                                       Suffix{".lora_B.weight", LoraFactor::up},
@@ -86,6 +98,9 @@ constexpr std::array kPathSuffixes = {Suffix{".lora_A.weight", LoraFactor::down}
                                       Suffix{"_lora.up.weight", LoraFactor::up},
                                       Suffix{"_lora.alpha", LoraFactor::alpha},
                                       Suffix{".lora.alpha", LoraFactor::alpha},
+                                      Suffix{".lora_magnitude_vector", LoraFactor::magnitude},
+                                      Suffix{".lora_magnitude_vector.weight", LoraFactor::magnitude},
+                                      Suffix{".lora_magnitude_vector.default.weight", LoraFactor::magnitude},
                                       Suffix{".alpha", LoraFactor::alpha}};
 
 template <size_t N>
@@ -145,20 +160,72 @@ struct ForeignKind {
   std::string_view mark, name;
 };
 
-/// What marks the keys of adapters that are no LoRA: their update is not alpha / r * B A.
-constexpr std::array kForeignKinds = {ForeignKind{".hada_", "LoHa"},
-                                      ForeignKind{".lokr_", "LoKr"},
-                                      ForeignKind{".oft_", "OFT"},
-                                      ForeignKind{".dora_scale", "DoRA"},
-                                      ForeignKind{".lora_magnitude_vector", "DoRA"},
-                                      ForeignKind{".lora_mid.", "LoCon in Tucker's form"},
-                                      ForeignKind{".on_input", "IA3"}};
+/// What marks the keys of adapters that are not read. LyCORIS' own LoHa and LoKr are; peft's have other rules of scale.
+constexpr std::array kForeignKinds = {ForeignKind{".oft_", "OFT"}, ForeignKind{".on_input", "IA3"},
+                                      ForeignKind{".w_norm", "Norm"}};
+constexpr std::array kForeignPathKinds = {ForeignKind{".hada_", "LoHa in peft's naming"},
+                                          ForeignKind{".lokr_", "LoKr in peft's naming"}};
 
-std::optional<std::string_view> foreign_kind(std::string_view key) {
-  for (const ForeignKind& kind : kForeignKinds)
+template <size_t N>
+std::optional<std::string_view> kind_in(const std::array<ForeignKind, N>& kinds, std::string_view key) {
+  for (const ForeignKind& kind : kinds)
     if (key.find(kind.mark) != std::string_view::npos) return kind.name;
   return std::nullopt;
 }
+
+Result<LoraKey> parse_known(const std::string& key);
+
+/// How many letters are to be put in, taken out or changed to make one of the other (Levenshtein).
+size_t edits(std::string_view from, std::string_view to) {
+  std::vector<size_t> row(to.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < from.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < to.size(); ++j) {
+      const size_t changed = diagonal + (from[i] == to[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+/// The key with other ends such that it is known, of those at most half of whose end is new the nearest.
+class NearestKey {
+ public:
+  explicit NearestKey(std::string_view key) : key_(key) {}
+
+  std::optional<std::string> find() {
+    for (const std::string_view prefix : {kUnetPrefix, kTextPrefix, kText1Prefix, kText2Prefix})
+      for (const Suffix& suffix : kKohyaSuffixes) consider(prefix, suffix.text);
+    for (const Prefix& prefix : kPathPrefixes)
+      for (const Suffix& suffix : kPathSuffixes) consider(prefix.text, suffix.text);
+    return nearest_;
+  }
+
+ private:
+  /// Tries every place where the key's own beginning could end, up to two letters from the known one's length.
+  void consider(std::string_view prefix, std::string_view suffix) {
+    for (size_t at = key_.find_first_of("._"); at != std::string_view::npos; at = key_.find_first_of("._", at + 1)) {
+      if (at + 1 + 2 < prefix.size() || at + 1 > prefix.size() + 2) continue;
+      const size_t begin = edits(key_.substr(0, at + 1), prefix);
+      if (begin > 2) continue;
+      for (size_t end = key_.find('.', at); end != std::string_view::npos; end = key_.find('.', end + 1)) {
+        const size_t edit_count = begin + edits(key_.substr(end), suffix);
+        if (2 * (edit_count - begin) > suffix.size() || edit_count >= fewest_) continue;
+        const std::string_view middle = end > at ? key_.substr(at + 1, end - at - 1) : std::string_view();
+        const std::string known = fmt::format("{}{}{}", prefix, middle, suffix);
+        if (middle.empty() || !parse_known(known)) continue;
+        fewest_ = edit_count;
+        nearest_ = known;
+      }
+    }
+  }
+
+  std::string_view key_;
+  size_t fewest_ = std::numeric_limits<size_t>::max();
+  std::optional<std::string> nearest_;
+};
 
 Result<LoraKey> parse_kohya(std::string_view key) {
   const auto parts = split(key, kKohyaSuffixes);
@@ -196,9 +263,9 @@ Result<std::string> layer_of_kohya_key(std::string_view key) {
   return *module;
 }
 
-Result<LoraKey> parse_lora_key(const std::string& key) {
-  if (const auto kind = foreign_kind(key))
-    return fail(fmt::format("LoRA key '{}' is of the kind {}; LoRA and LoCon are supported", key, *kind));
+namespace {
+
+Result<LoraKey> parse_known(const std::string& key) {
   if (key.starts_with("lora_")) return parse_kohya(key);
   const auto parts = split(key, kPathSuffixes);
   if (!parts) return unknown_key(key);
@@ -209,6 +276,30 @@ Result<LoraKey> parse_lora_key(const std::string& key) {
     return LoraKey{prefix.naming, parts->second, layer_in(part, modern_path(path, part))};
   }
   return unknown_key(key);
+}
+
+}  // namespace
+
+std::string_view name_of(LoraFactor factor) {
+  for (const Suffix& suffix : kKohyaSuffixes)
+    if (suffix.factor == factor) return suffix.text.substr(1, suffix.text.find('.', 1) - 1);
+  return {};
+}
+
+std::optional<std::string_view> foreign_kind(std::string_view key) {
+  if (const auto kind = kind_in(kForeignKinds, key)) return kind;
+  return key.starts_with("lora_") ? std::nullopt : kind_in(kForeignPathKinds, key);
+}
+
+Result<LoraKey> parse_lora_key(const std::string& key) {
+  if (const auto kind = foreign_kind(key))
+    return fail(fmt::format("LoRA key '{}' is of the kind {}; LoRA, LoCon, DoRA and LyCORIS' LoHa and LoKr are read",
+                            key, *kind));
+  auto parsed = parse_known(key);
+  if (parsed) return parsed;
+  const std::string unknown = unknown_key(key).value().message;
+  const auto nearest = NearestKey(key).find();
+  return fail(nearest ? fmt::format("{}; the nearest that is known is '{}'", unknown, *nearest) : unknown);
 }
 
 }  // namespace atelier::diffusion

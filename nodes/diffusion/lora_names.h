@@ -21,7 +21,30 @@ std::string kohya_key(std::string_view layer, Architecture architecture);
 Result<std::string> layer_of_kohya_key(std::string_view key);
 
 enum class LoraNaming { kohya, diffusers, peft };
-enum class LoraFactor { down, up, alpha };
+/// What a tensor is in its layer: LoRA's factors, LoCon's core in Tucker's form (mid), DoRA's magnitude, and LyCORIS'.
+enum class LoraFactor {
+  down,
+  up,
+  alpha,
+  mid,
+  magnitude,
+  hada_w1_a,
+  hada_w1_b,
+  hada_w2_a,
+  hada_w2_b,
+  hada_t1,
+  hada_t2,
+  lokr_w1,
+  lokr_w1_a,
+  lokr_w1_b,
+  lokr_w2,
+  lokr_w2_a,
+  lokr_w2_b,
+  lokr_t2
+};
+
+/// Its name in files: "lora_down", "hada_w1_a" …
+std::string_view name_of(LoraFactor factor);
 
 /// What one key of a LoRA file is.
 struct LoraKey {
@@ -31,7 +54,11 @@ struct LoraKey {
 };
 
 /// Takes a key of any of the namings apart, those of diffusers before 0.17 too (`attn1.processor.to_q_lora`). Errors: a
-/// key of none of them; of LyCORIS's other kinds (LoHa, LoKr, …) and of DoRA, by their names.
+/// key of none of them, with the nearest that is known; of kinds of adapters that are not read (OFT, IA3, peft's own
+/// LoHa and LoKr, …), by their names.
 Result<LoraKey> parse_lora_key(const std::string& key);
+
+/// The kind of adapter that such a key is of, where it is known and not read.
+std::optional<std::string_view> foreign_kind(std::string_view key);
 
 }  // namespace atelier::diffusion

@@ -156,8 +156,11 @@ TEST(LoraFile, RefusesWhatIsNoLora) {
   const at::Tensor down = at::ones({2, 4}), up = at::ones({4, 2});
   EXPECT_EQ(error_of({}), "the file holds no LoRA");
   EXPECT_EQ(error_of({{"conv_in.weight", down}}), "LoRA key 'conv_in.weight' is in no naming that is known");
-  EXPECT_EQ(error_of({{"lora_unet_conv_in.hada_w1_a", down}}),
-            "LoRA key 'lora_unet_conv_in.hada_w1_a' is of the kind LoHa; LoRA and LoCon are supported");
+  EXPECT_EQ(error_of({{"lora_unet_conv_in.oft_blocks", down}}),
+            "LoRA key 'lora_unet_conv_in.oft_blocks' is of the kind OFT; LoRA, LoCon, DoRA and LyCORIS' LoHa and LoKr "
+            "are read");
+  EXPECT_EQ(error_of({{"lora_unet_conv_in.alpha", at::ones({1})}}),
+            "LoRA key 'lora_unet_conv_in.alpha': both halves of its layer, down and up, are missing");
   EXPECT_EQ(error_of({{"lora_unet_mid_block_attentions_0_proj_in.lora_up.weight", up},
                       {"unet.mid_block.attentions.0.proj_in.lora_B.weight", up}}),
             "LoRA key 'unet.mid_block.attentions.0.proj_in.lora_B.weight': the file holds this layer twice, in two "
@@ -201,9 +204,10 @@ TEST(LoraFile, OfPeftCountsAlphaPatternsAndRankStabilisedScales) {
   WeightMap tensors = layer("unet.mid_block.resnets.0.conv1");
   tensors.merge(layer("unet.mid_block.attentions.0.proj_in"));
   tensors.merge(layer("text_encoder_2.text_model.encoder.layers.0.mlp.fc1"));
-  const Lora lora = *lora_of_file(
-      {tensors,
-       {{"lora_adapter_metadata", R"({"unet.lora_alpha": 6, "unet.alpha_pattern": {"resnets.0.conv1": 3, "v1": 9},
+  const Lora lora =
+      *lora_of_file({tensors,
+                     {{"lora_adapter_metadata",
+                       R"({"unet.lora_alpha": 6, "unet.alpha_pattern": {"resnets.0.conv1": 3, "v1": 9, "(x": 8},
           "text_encoder_2.lora_alpha": 5, "text_encoder_2.use_rslora": true})"}}});
   EXPECT_EQ(lora.layers.at("mid_block.resnets.0.conv1").alpha, 3);
   EXPECT_EQ(lora.layers.at("mid_block.attentions.0.proj_in").alpha, 6);

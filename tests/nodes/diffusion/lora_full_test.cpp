@@ -137,7 +137,9 @@ TEST_P(PythonLoraFile, AsAdaptersGivesPeftOurOutputs) {
 
 TEST_P(PythonLoraFile, HasTheHashesThatKohyaComputes) {
   ATELIER_REQUIRE_VENV();
-  const Lora lora = random_lora(*golden, /*size=*/0.3, /*seed=*/15);
+  Lora lora = random_lora(*golden, /*size=*/0.3, /*seed=*/15);
+  LoraLayer& large = lora.layers.begin()->second;  // so that there are bytes behind the first MiB
+  large.b = at::rand({300000, large.rank()});
   const test::TemporaryFolder folder;
   const LoraFile file = to_kohya(lora, {.title = "every layer"});
   must(write_safetensors(folder / "lora.safetensors", file.tensors, file.metadata));

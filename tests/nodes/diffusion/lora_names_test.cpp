@@ -153,15 +153,44 @@ TEST_P(LoraKeys, AreTakenApart) {
 
 TEST(LoraKeys, OfOtherKindsOfAdaptersAreRefusedByTheirNames) {
   const std::pair<const char*, const char*> kinds[] = {
-      {"lora_unet_mid_block_attentions_0_proj_in.hada_w1_a", "LoHa"},
-      {"lora_unet_mid_block_attentions_0_proj_in.lokr_w1", "LoKr"},
-      {"lora_unet_mid_block_attentions_0_proj_in.dora_scale", "DoRA"},
-      {"unet.mid_block.attentions.0.proj_in.lora_magnitude_vector", "DoRA"},
-      {"lora_unet_mid_block_resnets_0_conv1.lora_mid.weight", "LoCon in Tucker's form"}};
+      {"lora_unet_mid_block_attentions_0_proj_in.oft_blocks", "OFT"},
+      {"lora_unet_mid_block_attentions_0_proj_in.on_input", "IA3"},
+      {"lora_unet_mid_block_attentions_0_norm.w_norm", "Norm"},
+      {"base_model.model.mid_block.attentions.0.proj_in.hada_w1_a", "LoHa in peft's naming"},
+      {"base_model.model.mid_block.attentions.0.proj_in.lokr_w1", "LoKr in peft's naming"}};
   for (const auto& [key, kind] : kinds)
-    EXPECT_EQ(parse_lora_key(key).error().message,
-              std::string("LoRA key '") + key + "' is of the kind " + kind + "; LoRA and LoCon are supported");
+    EXPECT_EQ(parse_lora_key(key).error().message, std::string("LoRA key '") + key + "' is of the kind " + kind +
+                                                       "; LoRA, LoCon, DoRA and LyCORIS' LoHa and LoKr are read");
   EXPECT_EQ(parse_lora_key("unet.").error().message, "LoRA key 'unet.' is in no naming that is known");
+}
+
+TEST(LoraKeys, ThatAreUnknownAreToldWithTheNearestThatIsKnown) {
+  const auto error_of = [](const char* key) { return parse_lora_key(key).error().message; };
+  EXPECT_EQ(error_of("lora_unet_conv_in.lora_dwn.weight"),
+            "LoRA key 'lora_unet_conv_in.lora_dwn.weight' is in no naming that is known; the nearest that is known is "
+            "'lora_unet_conv_in.lora_down.weight'");
+  EXPECT_EQ(error_of("lora_unt_mid_block_attentions_0_proj_in.alpha"),
+            "LoRA key 'lora_unt_mid_block_attentions_0_proj_in.alpha' is in no naming that is known; the nearest that "
+            "is known is 'lora_unet_mid_block_attentions_0_proj_in.alpha'");
+  EXPECT_EQ(error_of("text_encodr.text_model.encoder.layers.0.mlp.fc1.lora_A.weigth"),
+            "LoRA key 'text_encodr.text_model.encoder.layers.0.mlp.fc1.lora_A.weigth' is in no naming that is known; "
+            "the nearest that is known is 'text_encoder.text_model.encoder.layers.0.mlp.fc1.lora_A.weight'");
+  EXPECT_EQ(error_of("model.diffusion_model.out.2.bias"),
+            "LoRA key 'model.diffusion_model.out.2.bias' is in no naming that is known");
+}
+
+TEST(LoraKeys, OfEveryTensorOfALayerAreKnown) {
+  const std::string layer = "mid_block.attentions.0.proj_in", kohya = "lora_unet_mid_block_attentions_0_proj_in";
+  for (const LoraFactor factor :
+       {LoraFactor::mid, LoraFactor::magnitude, LoraFactor::hada_w1_a, LoraFactor::hada_t2, LoraFactor::lokr_w1,
+        LoraFactor::lokr_w1_a, LoraFactor::lokr_w2_b, LoraFactor::lokr_t2}) {
+    const std::string weight = factor == LoraFactor::mid ? ".weight" : "";
+    const auto key = parse_lora_key(kohya + "." + std::string(name_of(factor)) + weight);
+    ASSERT_TRUE(key) << key.error().message;
+    EXPECT_EQ(key->factor, factor);
+    EXPECT_EQ(key->layer, layer);
+  }
+  EXPECT_EQ(parse_lora_key("unet." + layer + ".lora_magnitude_vector")->factor, LoraFactor::magnitude);
 }
 
 }  // namespace
