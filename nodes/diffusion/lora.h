@@ -24,7 +24,8 @@ struct LoraLayer {
   double alpha = 1;  ///< dW is alpha / r * B A
 
   int64_t rank() const { return a.size(0); }
-  double scale() const { return alpha / static_cast<double>(rank()); }
+  /// alpha / r; 0 for rank 0, whose dW is zero.
+  double scale() const { return rank() == 0 ? 0 : alpha / static_cast<double>(rank()); }
   /// The shape of dW and of the layer's weight: [out, in] or [out, in, kh, kw].
   std::vector<int64_t> delta_shape() const;
   /// dW in float32, of delta_shape().

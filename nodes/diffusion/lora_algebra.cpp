@@ -89,7 +89,10 @@ Result<LoraDifference> subtract(const Lora& minuend, const Lora& subtrahend) {
 Result<Lora> weighted_sum(std::span<const WeightedLora> loras) {
   std::map<std::string, std::vector<Term>> terms;
   Lora sum;
-  for (const WeightedLora& weighted : loras) {
+  for (size_t i = 0; i < loras.size(); ++i) {
+    const WeightedLora& weighted = loras[i];
+    if (!std::isfinite(weighted.weight))
+      return fail(fmt::format("the weight of LoRA {} is {}, which is no finite number", i + 1, weighted.weight));
     if (!sum.base) sum.base = weighted.lora->base;
     for (const auto& [name, layer] : weighted.lora->layers) {
       std::vector<Term>& of_layer = terms[name];
@@ -101,58 +104,6 @@ Result<Lora> weighted_sum(std::span<const WeightedLora> loras) {
   for (const auto& [name, of_layer] : terms)
     if (auto layer = stack(of_layer)) sum.layers[name] = *std::move(layer);
   return sum;
-}
-
-namespace {
-
-struct ReducedLayer {
-  LoraLayer layer;
-  double squared_norm;   // of dW
-  double squared_error;  // of dW - dW'
-};
-
-/// With B = Qb Rb and A^T = Qa Ra, dW = Qb (s Rb Ra^T) Qa^T, and the singular values of dW are those of the r x r core.
-ReducedLayer reduce_layer(const LoraLayer& layer, int64_t rank) {
-  const at::Tensor up = layer.b.flatten(1).to(at::kDouble);          // [out, r]
-  const at::Tensor down_t = layer.a.flatten(1).to(at::kDouble).t();  // [in * k, r]
-  const auto [q_up, r_up] = at::linalg_qr(up, "reduced");
-  const auto [q_down, r_down] = at::linalg_qr(down_t, "reduced");
-  const auto [u, s, vh] = at::linalg_svd(at::mm(r_up, r_down.t()) * layer.scale(), /*full_matrices=*/false);
-
-  const int64_t kept = std::min(rank, s.size(0));
-  const at::Tensor root = s.slice(0, 0, kept).sqrt();
-  std::vector<int64_t> shape = layer.a.sizes().vec();
-  shape[0] = kept;
-  const at::Tensor squares = s * s;
-  return {.layer = {.a = at::mm(root.unsqueeze(1) * vh.slice(0, 0, kept), q_down.t()).to(at::kFloat).reshape(shape),
-                    .b = (at::mm(q_up, u.slice(1, 0, kept)) * root).to(at::kFloat).contiguous(),
-                    .alpha = static_cast<double>(kept)},
-          .squared_norm = squares.sum().item<double>(),
-          .squared_error = squares.slice(0, kept).sum().item<double>()};
-}
-
-double ratio_of_squares(double part, double whole) { return whole > 0 ? std::sqrt(part / whole) : 0.0; }
-
-}  // namespace
-
-LoraReduction reduce_rank(const Lora& lora, int64_t rank) {
-  LoraReduction result;
-  result.lora.base = lora.base;
-  double squared_norm = 0, squared_error = 0;
-  for (const auto& [name, layer] : lora.layers) {
-    if (layer.rank() <= rank) {
-      result.lora.layers[name] = layer;
-      squared_norm += std::pow(norm(layer), 2);
-      continue;
-    }
-    ReducedLayer reduced = reduce_layer(layer, rank);
-    squared_norm += reduced.squared_norm;
-    squared_error += reduced.squared_error;
-    result.layer_relative_error[name] = ratio_of_squares(reduced.squared_error, reduced.squared_norm);
-    result.lora.layers[name] = std::move(reduced.layer);
-  }
-  result.relative_error = ratio_of_squares(squared_error, squared_norm);
-  return result;
 }
 
 double norm(const LoraLayer& layer) {

@@ -1,4 +1,4 @@
-// Sums, differences and reductions of LoRAs, all on dW = alpha / r * B A and never element by element on A and B:
+// Sums and differences of LoRAs, all on dW = alpha / r * B A and never element by element on A and B:
 // stacking ranks, B = [w1 s1 B1, w2 s2 B2], A = [A1; A2], is exact to rounding, for unequal ranks and alphas too.
 #pragma once
 
@@ -26,20 +26,9 @@ struct LoraDifference {
 /// other. An Error names the layer whose shapes differ.
 Result<LoraDifference> subtract(const Lora& minuend, const Lora& subtrahend);
 
-/// sum_i weight_i * lora_i by stacking ranks; alpha of a layer is its new rank. An Error names the layer whose shapes
-/// differ.
+/// sum_i weight_i * lora_i by stacking ranks; alpha of a layer is its new
+/// rank. An Error names the layer whose shapes differ, or the weight that is no finite number.
 Result<Lora> weighted_sum(std::span<const WeightedLora> terms);
-
-struct LoraReduction {
-  Lora lora;
-  double relative_error = 0;                           ///< ||dW - dW'|| / ||dW|| over all layers, Frobenius
-  std::map<std::string, double> layer_relative_error;  ///< the same for each layer that was reduced
-};
-
-/// The best approximation of rank `rank` (Eckart-Young) of every layer of higher rank: QR of the stacked factors, SVD
-/// of the small core in float64, never of the full matrix. Layers of rank `rank` or less stay as they are.
-/// @param rank  at least 1
-LoraReduction reduce_rank(const Lora& lora, int64_t rank);
 
 /// ||dW|| over all layers, Frobenius, from the small Gram matrices of the factors, float64.
 double norm(const Lora& lora);

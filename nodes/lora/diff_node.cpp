@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "diffusion/lora_algebra.h"
+#include "diffusion/lora_reduce.h"
 #include "model/loras.h"
 #include "model/torch_call.h"
 
@@ -38,14 +39,16 @@ void tell_of_dropped(const diffusion::LoraDifference& difference, Context& conte
 }
 
 // The LoRA at `rank`, with what that costs.
-diffusion::Lora reduced(const diffusion::Lora& lora, std::int64_t rank, nlohmann::json& facts, Context& context) {
-  auto reduction = diffusion::reduce_rank(lora, rank);
-  facts["relative_error"] = reduction.relative_error;
-  context.metric("relative_error", 0, reduction.relative_error);
-  if (reduction.relative_error > kToldError)
+Expected<diffusion::Lora> reduced(const diffusion::Lora& lora, std::int64_t rank, nlohmann::json& facts,
+                                  Context& context) {
+  auto reduction = diffusion::reduce(lora, {.rank = rank});
+  if (!reduction) return passed_on(reduction.error());
+  facts["relative_error"] = reduction->relative_error;
+  context.metric("relative_error", 0, reduction->relative_error);
+  if (reduction->relative_error > kToldError)
     context.warn(fmt::format("at rank {} the difference is {:.1f} % off; a higher rank keeps more of it", rank,
-                             100 * reduction.relative_error));
-  return std::move(reduction.lora);
+                             100 * reduction->relative_error));
+  return std::move(reduction->lora);
 }
 
 class DiffNode final : public SingleNode {
@@ -71,8 +74,11 @@ class DiffNode final : public SingleNode {
     tell_of_dropped(*difference, job.context);
     const auto& kind = difference->lora.base;
     nlohmann::json facts = kind ? facts_of(*kind) : nlohmann::json::object();
-    if (job.params.given("rank"))
-      difference->lora = reduced(difference->lora, job.params.integer("rank"), facts, job.context);
+    if (job.params.given("rank")) {
+      auto lower = reduced(difference->lora, job.params.integer("rank"), facts, job.context);
+      if (!lower) return tl::unexpected(lower.error());
+      difference->lora = *std::move(lower);
+    }
     auto result = as_lora_set(difference->lora);
     result.base = minuend->base;
     result.facts = std::move(facts);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "random_loras.h"
 
 namespace atelier::diffusion {
@@ -60,30 +62,42 @@ TEST_P(LoraLaws, AWeightedSumIsTheWeightedSumOfTheUpdates) {
   }
 }
 
-TEST_P(LoraLaws, AReductionIsTheBestOfItsRank) {
-  const Lora lora = subtract(random.lora(), random.lora())->lora;
-  const int64_t rank = random.between(1, 6);
-  const LoraReduction reduction = reduce_rank(lora, rank);
-  for (const auto& [name, layer] : lora.layers) {
-    const LoraLayer& reduced = reduction.lora.layers.at(name);
-    EXPECT_LE(reduced.rank(), std::max(rank, layer.rank() <= rank ? layer.rank() : rank)) << name;
-    const at::Tensor delta = exact_delta(layer);
-    const at::Tensor values = at::linalg_svdvals(delta.flatten(1));
-    const double best = values.slice(0, std::min(rank, values.size(0))).norm().item<double>();  // Eckart-Young
-    const double whole = values.norm().item<double>();
-    EXPECT_NEAR(distance(reduced.delta(), delta), best, 2e-6 * whole) << name;
-    const auto told = reduction.layer_relative_error.find(name);
-    if (told != reduction.layer_relative_error.end()) {
-      EXPECT_NEAR(told->second, best / whole, 1e-6) << name;
-    }
-  }
+TEST_P(LoraLaws, ASumDoesNotDependOnTheOrderOfItsTerms) {
+  const Lora a = random.lora(), b = random.lora(), c = random.lora();
+  const Lora first = *weighted_sum(std::vector<WeightedLora>{{&a, 0.6}, {&b, -0.9}, {&c, 2.0}});
+  const Lora second = *weighted_sum(std::vector<WeightedLora>{{&c, 2.0}, {&a, 0.6}, {&b, -0.9}});
+  ASSERT_EQ(first.layers.size(), second.layers.size());
+  for (const auto& [name, layer] : first.layers)
+    EXPECT_LE(distance(layer.delta(), second.layers.at(name).delta()), 1e-6 * exact_delta(layer).norm().item<double>())
+        << name;
 }
 
-TEST_P(LoraLaws, TheRelativeErrorOfAReductionIsOverAllLayers) {
-  const Lora lora = subtract(random.lora(), random.lora())->lora;
-  const LoraReduction reduction = reduce_rank(lora, 2);
-  const LoraDifference rest = *subtract(lora, reduction.lora);
-  EXPECT_NEAR(reduction.relative_error, norm(rest.lora) / norm(lora), 1e-5);
+/// Layers at random out of those of `lora`.
+Lora part_of_layers(const Lora& lora, RandomLoras& random) {
+  Lora part;
+  for (const auto& [name, layer] : lora.layers)
+    if (random.between(0, 1) == 1) part.layers[name] = layer;
+  return part;
+}
+
+TEST_P(LoraLaws, HoldWhereEachLoraHasOnlySomeOfTheLayers) {
+  const Lora a = part_of_layers(random.lora(), random), b = part_of_layers(random.lora(), random);
+  const Lora difference = subtract(a, b)->lora, sum = *weighted_sum(std::vector<WeightedLora>{{&a, 1}, {&b, 0.5}});
+  for (const auto& target : random.lora().layers) {
+    const std::string& name = target.first;
+    const auto delta = [&](const Lora& lora) {
+      const auto found = lora.layers.find(name);
+      return found == lora.layers.end() ? at::zeros(target.second.delta_shape(), at::kDouble)
+                                        : exact_delta(found->second);
+    };
+    const at::Tensor of_a = delta(a), of_b = delta(b);
+    const double bound = 1e-6 * (of_a.norm().item<double>() + of_b.norm().item<double>());
+    EXPECT_LE(distance(delta(difference), of_a - of_b), bound) << name;
+    EXPECT_LE(distance(delta(sum), of_a + of_b * 0.5), bound) << name;
+    const bool in_any = a.layers.contains(name) || b.layers.contains(name);
+    EXPECT_EQ(difference.layers.contains(name), in_any) << name;
+    EXPECT_EQ(sum.layers.contains(name), in_any) << name;
+  }
 }
 
 TEST_P(LoraLaws, TheNormIsThatOfTheUpdates) {
@@ -132,13 +146,21 @@ TEST(LoraDifference, RefusesLorasOfDifferentBases) {
   EXPECT_EQ(weighted_sum(std::vector<WeightedLora>{{&a, 1}, {&b, 1}}).error().message, text);
 }
 
-TEST(LoraReduction, LeavesLowRanksAsTheyAre) {
-  Lora lora;
-  lora.layers["layer"] = RandomLoras(5).layer({20, 20});
-  const LoraReduction reduction = reduce_rank(lora, lora.layers["layer"].rank());
-  EXPECT_TRUE(at::equal(reduction.lora.layers.at("layer").a, lora.layers["layer"].a));
-  EXPECT_EQ(reduction.relative_error, 0);
-  EXPECT_TRUE(reduction.layer_relative_error.empty());
+TEST(LoraDifference, TakesALayerOfRankZeroAsZero) {
+  Lora a, b;
+  a.layers["layer"] = {.a = at::zeros({0, 6}), .b = at::zeros({5, 0}), .alpha = 4};
+  b.layers["layer"] = RandomLoras(6).layer({5, 6});
+  EXPECT_EQ(norm(a), 0);
+  EXPECT_TRUE(at::equal(a.layers["layer"].delta(), at::zeros({5, 6})));
+  EXPECT_LT(distance(subtract(a, b)->lora.layers.at("layer").delta(), -exact_delta(b.layers["layer"])), 1e-5);
+  EXPECT_LT(distance(subtract(b, a)->lora.layers.at("layer").delta(), exact_delta(b.layers["layer"])), 1e-5);
+  EXPECT_THAT(subtract(a, a)->dropped, ::testing::ElementsAre("layer"));
+}
+
+TEST(LoraSum, RefusesAWeightThatIsNoNumber) {
+  const Lora lora = RandomLoras(7).lora();
+  EXPECT_EQ(weighted_sum(std::vector<WeightedLora>{{&lora, 1}, {&lora, std::nan("")}}).error().message,
+            "the weight of LoRA 2 is nan, which is no finite number");
 }
 
 }  // namespace
