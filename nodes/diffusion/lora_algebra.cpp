@@ -98,7 +98,7 @@ Result<Lora> weighted_sum(std::span<const WeightedLora> loras) {
       std::vector<Term>& of_layer = terms[name];
       if (!of_layer.empty() && !fits(layer, of_layer.front().layer->delta_shape()))
         return shapes_differ(name, *of_layer.front().layer, layer);
-      of_layer.push_back({&layer, weighted.weight * layer.scale()});
+      of_layer.push_back({&layer, weighted.weight * weighted.blocks.of(name) * layer.scale()});
     }
   }
   for (const auto& [name, of_layer] : terms)

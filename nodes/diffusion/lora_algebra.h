@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "diffusion/lora.h"
+#include "diffusion/lora_blocks.h"
 
 namespace atelier::diffusion {
 
@@ -14,6 +15,7 @@ namespace atelier::diffusion {
 struct WeightedLora {
   const Lora* lora;  ///< not owned, never null
   double weight;
+  BlockWeights blocks{};  ///< what each layer counts besides
 };
 
 struct LoraDifference {
@@ -26,7 +28,7 @@ struct LoraDifference {
 /// other. An Error names the layer whose shapes differ.
 Result<LoraDifference> subtract(const Lora& minuend, const Lora& subtrahend);
 
-/// sum_i weight_i * lora_i by stacking ranks; alpha of a layer is its new
+/// sum_i weight_i * lora_i, each layer times the weight of its block, by stacking ranks; alpha of a layer is its new
 /// rank. An Error names the layer whose shapes differ, or the weight that is no finite number.
 Result<Lora> weighted_sum(std::span<const WeightedLora> terms);
 

@@ -29,9 +29,11 @@ Result<WeightMap> fuse(const WeightMap& base, LoraPart part, std::span<const Wei
       if (!fits(layer, weight->second.sizes()))
         return fail(fmt::format("LoRA layer '{}': changes a weight of shape {}, the base model's is {}", layer_name,
                                 shape_text(layer.delta_shape()), shape_text(weight->second.sizes())));
+      const double factor = weighted.weight * weighted.blocks.of(layer_name);
+      if (factor == 0) continue;
       auto [sum, is_new] = sums.try_emplace(weight->first);
       if (is_new) sum->second = weight->second.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
-      sum->second.add_(layer.delta().view_as(sum->second), weighted.weight);
+      sum->second.add_(layer.delta().view_as(sum->second), factor);
     }
   }
   WeightMap fused = base;

@@ -1,4 +1,4 @@
-// Fusion: W' = W + sum_i w_i dW_i.
+// Fusion: W' = W + sum_i w_i dW_i, with w_i the LoRA's weight times that of the layer's block.
 #pragma once
 
 #include <optional>
@@ -10,9 +10,10 @@
 namespace atelier::diffusion {
 
 /// The weights `base` of one part with that part's layers of the LoRAs added: accumulated in float32, cast once to each
-/// weight's own dtype. Weights that no LoRA touches are shared with `base`, which stays as it is. Text encoders'
-/// weights may be named with `text_model.` before them or without. An Error names the layer that the base does not
-/// have, or whose shape differs, with both shapes. `dtype`, where given, is what the sums are cast to instead.
+/// weight's own dtype. Weights that no LoRA changes, a weight of 0 included, are shared with `base`, which stays as it
+/// is. Text encoders' weights may be named with `text_model.` before them or without. An Error names the layer that the
+/// base does not have, or whose shape differs, with both shapes. `dtype`, where given, is what the sums are cast to
+/// instead.
 Result<WeightMap> fuse(const WeightMap& base, LoraPart part, std::span<const WeightedLora> loras,
                        std::optional<at::ScalarType> dtype = std::nullopt);
 
