@@ -1,0 +1,68 @@
+#include "diffusion/lora_subspace.h"
+
+#include <fmt/format.h>
+
+#include "diffusion/lora_svd.h"
+#include "diffusion/safetensors.h"
+
+namespace atelier::diffusion {
+namespace {
+
+/// Of a difference to the rounding of float32 factors, some last places remain.
+constexpr double kNothingLeft = 0x1p-21;
+
+/// x without what of it lies in the space of the orthonormal columns of `basis`; twice, since the first time leaves
+/// rounding of x's own size in the space (Parlett: twice is enough).
+at::Tensor without(at::Tensor x, const at::Tensor& basis) {
+  for (int i = 0; i < 2; ++i) x = x - at::mm(basis, at::mm(basis.t(), x));
+  return x;
+}
+
+/// float64; `background` has a rank.
+LoraLayer remove_from(const LoraLayer& layer, const LoraSvd& background, int64_t rank, RemovedSides sides) {
+  LoraLayer left = layer;
+  left.b = without(layer.b.flatten(1).to(at::kDouble), background.u.slice(1, 0, rank));
+  if (sides == RemovedSides::both) {
+    const at::Tensor down = layer.a.flatten(1).to(at::kDouble).t();  // [in * kh * kw, r]
+    left.a = without(down, background.v.slice(1, 0, rank)).t().reshape(layer.a.sizes());
+  }
+  return left;
+}
+
+LoraLayer in_float(LoraLayer layer) {
+  layer.a = layer.a.to(at::kFloat).contiguous();
+  layer.b = layer.b.to(at::kFloat).contiguous();
+  return layer;
+}
+
+}  // namespace
+
+Result<LoraDifference> remove_subspace(const Lora& lora, const Lora& background, RemovedSides sides) {
+  LoraDifference result;
+  result.lora.base = lora.base ? lora.base : background.base;
+  for (const auto& [name, layer] : lora.layers) {
+    if (auto finite = check_finite(name, layer); !finite) return tl::unexpected(finite.error());
+    const auto other = background.layers.find(name);
+    if (other == background.layers.end()) {
+      result.lora.layers[name] = layer;
+      continue;
+    }
+    if (auto finite = check_finite(name, other->second); !finite) return tl::unexpected(finite.error());
+    if (!fits(other->second, layer.delta_shape()))
+      return fail(
+          fmt::format("LoRA layer '{}': one LoRA changes a weight of shape {}, the other one of shape {}; they "
+                      "were trained on different base models",
+                      name, shape_text(layer.delta_shape()), shape_text(other->second.delta_shape())));
+    const LoraSvd svd = svd_of(other->second);
+    const int64_t rank = numerical_rank(svd.s);
+    const LoraLayer left = rank == 0 ? layer : remove_from(layer, svd, rank, sides);
+    if (norm(left) <= kNothingLeft * norm(layer)) {
+      result.dropped.push_back(name);
+    } else {
+      result.lora.layers[name] = rank == 0 ? layer : in_float(left);
+    }
+  }
+  return result;
+}
+
+}  // namespace atelier::diffusion
