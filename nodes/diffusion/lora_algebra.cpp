@@ -22,13 +22,6 @@ struct Term {
   }
 };
 
-tl::unexpected<Error> shapes_differ(const std::string& name, const LoraLayer& first, const LoraLayer& second) {
-  return fail(
-      fmt::format("LoRA layer '{}': one LoRA changes a weight of shape {}, the other one of shape {}; they "
-                  "were trained on different base models",
-                  name, shape_text(first.delta_shape()), shape_text(second.delta_shape())));
-}
-
 /// The exact sum of terms of one weight, all in one layer of the first term's form; empty where every term is zero.
 std::optional<LoraLayer> stack(const std::vector<Term>& terms) {
   std::vector<at::Tensor> downs, ups;
@@ -72,8 +65,8 @@ Result<LoraDifference> subtract(const Lora& minuend, const Lora& subtrahend) {
     const auto other = subtrahend.layers.find(name);
     if (other == subtrahend.layers.end()) {
       keep(name, stack({{&layer, layer.scale()}}));
-    } else if (!fits(other->second, layer.delta_shape())) {
-      return shapes_differ(name, layer, other->second);
+    } else if (auto same = check_same_weight(name, layer, other->second); !same) {
+      return tl::unexpected(same.error());
     } else if (same_down(layer, in_form_of(other->second, layer.delta_shape()))) {
       keep(name, subtract_up(layer, other->second));
     } else {
@@ -89,21 +82,35 @@ Result<LoraDifference> subtract(const Lora& minuend, const Lora& subtrahend) {
 Result<Lora> weighted_sum(std::span<const WeightedLora> loras) {
   std::map<std::string, std::vector<Term>> terms;
   Lora sum;
-  for (size_t i = 0; i < loras.size(); ++i) {
-    const WeightedLora& weighted = loras[i];
-    if (!std::isfinite(weighted.weight))
-      return fail(fmt::format("the weight of LoRA {} is {}, which is no finite number", i + 1, weighted.weight));
+  if (auto valid = check_weights(loras); !valid) return tl::unexpected(valid.error());
+  for (const WeightedLora& weighted : loras) {
     if (!sum.base) sum.base = weighted.lora->base;
     for (const auto& [name, layer] : weighted.lora->layers) {
       std::vector<Term>& of_layer = terms[name];
-      if (!of_layer.empty() && !fits(layer, of_layer.front().layer->delta_shape()))
-        return shapes_differ(name, *of_layer.front().layer, layer);
+      if (!of_layer.empty())
+        if (auto same = check_same_weight(name, *of_layer.front().layer, layer); !same)
+          return tl::unexpected(same.error());
       of_layer.push_back({&layer, weighted.weight * weighted.blocks.of(name) * layer.scale()});
     }
   }
   for (const auto& [name, of_layer] : terms)
     if (auto layer = stack(of_layer)) sum.layers[name] = *std::move(layer);
   return sum;
+}
+
+Result<void> check_same_weight(const std::string& name, const LoraLayer& first, const LoraLayer& second) {
+  if (fits(second, first.delta_shape())) return {};
+  return fail(
+      fmt::format("LoRA layer '{}': one LoRA changes a weight of shape {}, the other one of shape {}; they "
+                  "were trained on different base models",
+                  name, shape_text(first.delta_shape()), shape_text(second.delta_shape())));
+}
+
+Result<void> check_weights(std::span<const WeightedLora> terms) {
+  for (size_t i = 0; i < terms.size(); ++i)
+    if (!std::isfinite(terms[i].weight))
+      return fail(fmt::format("the weight of LoRA {} is {}, which is no finite number", i + 1, terms[i].weight));
+  return {};
 }
 
 double norm(const LoraLayer& layer) {

@@ -32,6 +32,11 @@ Result<LoraDifference> subtract(const Lora& minuend, const Lora& subtrahend);
 /// rank. An Error names the layer whose shapes differ, or the weight that is no finite number.
 Result<Lora> weighted_sum(std::span<const WeightedLora> terms);
 
+/// An Error where two LoRAs' layers of that name change weights of different shapes.
+Result<void> check_same_weight(const std::string& name, const LoraLayer& first, const LoraLayer& second);
+/// An Error naming the LoRA, counted from 1, whose weight is no finite number.
+Result<void> check_weights(std::span<const WeightedLora> terms);
+
 /// ||dW|| over all layers, Frobenius, from the small Gram matrices of the factors, float64.
 double norm(const Lora& lora);
 double norm(const LoraLayer& layer);

@@ -1,14 +1,11 @@
 #include "diffusion/lora_compare.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "diffusion/lora_algebra.h"
 #include "diffusion/lora_svd.h"
-#include "diffusion/safetensors.h"
 
 namespace atelier::diffusion {
 namespace {
@@ -83,11 +80,7 @@ Result<LoraComparison> compare(const Lora& first, const Lora& second) {
       squared_difference += std::pow(norm(layer), 2);
       continue;
     }
-    if (!fits(other->second, layer.delta_shape()))
-      return fail(
-          fmt::format("LoRA layer '{}': one LoRA changes a weight of shape {}, the other one of shape {}; they "
-                      "cannot be compared",
-                      name, shape_text(layer.delta_shape()), shape_text(other->second.delta_shape())));
+    if (auto same = check_same_weight(name, layer, other->second); !same) return tl::unexpected(same.error());
     const LayerComparison& compared = result.layers[name] = compare_layer(layer, other->second);
     squared_difference += std::pow(compared.difference, 2);
     squared_second += std::pow(compared.second_norm, 2);

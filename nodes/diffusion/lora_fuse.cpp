@@ -7,15 +7,24 @@ namespace {
 
 constexpr std::string_view kTextModel = "text_model.";
 
-/// The layer's weight in `base`; its end where there is none. Transformers 5 saves text encoders without `text_model.`.
-WeightMap::const_iterator find_weight(const WeightMap& base, const std::string& layer) {
+}  // namespace
+
+// Transformers 5 saves text encoders without `text_model.`.
+WeightMap::const_iterator find_weight(const WeightMap& weights, const std::string& layer) {
   const std::string name = std::string(path_in_part(layer)) + ".weight";
-  const auto found = base.find(name);
-  if (found != base.end() || part_of(layer) == LoraPart::unet || !name.starts_with(kTextModel)) return found;
-  return base.find(name.substr(kTextModel.size()));
+  const auto found = weights.find(name);
+  if (found != weights.end() || part_of(layer) == LoraPart::unet || !name.starts_with(kTextModel)) return found;
+  return weights.find(name.substr(kTextModel.size()));
 }
 
-}  // namespace
+Result<WeightMap::const_iterator> weight_for(const WeightMap& base, const std::string& name, const LoraLayer& layer) {
+  const auto weight = find_weight(base, name);
+  if (weight == base.end()) return fail(fmt::format("LoRA layer '{}': the base model has no such layer", name));
+  if (!fits(layer, weight->second.sizes()))
+    return fail(fmt::format("LoRA layer '{}': changes a weight of shape {}, the base model's is {}", name,
+                            shape_text(layer.delta_shape()), shape_text(weight->second.sizes())));
+  return weight;
+}
 
 Result<WeightMap> fuse(const WeightMap& base, LoraPart part, std::span<const WeightedLora> loras,
                        std::optional<at::ScalarType> dtype) {
@@ -23,12 +32,9 @@ Result<WeightMap> fuse(const WeightMap& base, LoraPart part, std::span<const Wei
   for (const WeightedLora& weighted : loras) {
     for (const auto& [layer_name, layer] : weighted.lora->layers) {
       if (part_of(layer_name) != part) continue;
-      const auto weight = find_weight(base, layer_name);
-      if (weight == base.end())
-        return fail(fmt::format("LoRA layer '{}': the base model has no such layer", layer_name));
-      if (!fits(layer, weight->second.sizes()))
-        return fail(fmt::format("LoRA layer '{}': changes a weight of shape {}, the base model's is {}", layer_name,
-                                shape_text(layer.delta_shape()), shape_text(weight->second.sizes())));
+      const auto found = weight_for(base, layer_name, layer);
+      if (!found) return tl::unexpected(found.error());
+      const auto weight = *found;
       const double factor = weighted.weight * weighted.blocks.of(layer_name);
       if (factor == 0) continue;
       auto [sum, is_new] = sums.try_emplace(weight->first);

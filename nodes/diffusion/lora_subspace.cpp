@@ -1,9 +1,6 @@
 #include "diffusion/lora_subspace.h"
 
-#include <fmt/format.h>
-
 #include "diffusion/lora_svd.h"
-#include "diffusion/safetensors.h"
 
 namespace atelier::diffusion {
 namespace {
@@ -48,11 +45,7 @@ Result<LoraDifference> remove_subspace(const Lora& lora, const Lora& background,
       continue;
     }
     if (auto finite = check_finite(name, other->second); !finite) return tl::unexpected(finite.error());
-    if (!fits(other->second, layer.delta_shape()))
-      return fail(
-          fmt::format("LoRA layer '{}': one LoRA changes a weight of shape {}, the other one of shape {}; they "
-                      "were trained on different base models",
-                      name, shape_text(layer.delta_shape()), shape_text(other->second.delta_shape())));
+    if (auto same = check_same_weight(name, layer, other->second); !same) return tl::unexpected(same.error());
     const LoraSvd svd = svd_of(other->second);
     const int64_t rank = numerical_rank(svd.s);
     const LoraLayer left = rank == 0 ? layer : remove_from(layer, svd, rank, sides);

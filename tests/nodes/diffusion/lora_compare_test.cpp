@@ -138,7 +138,7 @@ TEST(LoraComparison, RefusesOtherShapesAndFactorsThatAreNoNumbers) {
   b.layers["proj_in"] = random.layer({8, 6});
   EXPECT_EQ(compare(a, b).error().message,
             "LoRA layer 'proj_in': one LoRA changes a weight of shape [8, 8], the other one of shape [8, 6]; they "
-            "cannot be compared");
+            "were trained on different base models");
   b.layers["proj_in"].a[0][0] = std::nanf("");
   EXPECT_EQ(compare(a, b).error().message, "LoRA layer 'proj_in': its factors hold NaN or infinite numbers");
 }
