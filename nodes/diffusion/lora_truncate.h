@@ -1,6 +1,5 @@
 // A dense dW as a LoRA layer: its truncated singular value decomposition, by the eigenvalues of the smaller Gram matrix
-// in float64. That is a tenth of a full SVD's work and nothing random; it knows singular values to 1e-7 of the
-// greatest.
+// in float64. Nothing of it is random; it knows singular values to 1e-7 of the greatest.
 #pragma once
 
 #include "diffusion/lora_reduce.h"
