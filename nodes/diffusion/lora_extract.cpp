@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
-#include "diffusion/lora_truncate.h"
 #include "diffusion/lora_fuse.h"
+#include "diffusion/lora_truncate.h"
 #include "diffusion/safetensors.h"
 
 namespace atelier::diffusion {
@@ -77,7 +76,7 @@ Result<LoraExtraction> extract(const WeightMap& tuned, const WeightMap& base, Lo
     result.lora.layers[target.name] = *std::move(reduced.layer);
   }
   std::ranges::sort(result.equal);
-  result.relative_error = squared_norm > 0 ? std::sqrt(squared_error / squared_norm) : 0;
+  result.relative_error = ratio_of_squares(squared_error, squared_norm);
   result.left_out = left_out_of(tuned, base, extracted);
   return result;
 }

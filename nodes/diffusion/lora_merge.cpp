@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "diffusion/lora_truncate.h"
 #include "diffusion/lora_fuse.h"
 #include "diffusion/lora_svd.h"
+#include "diffusion/lora_truncate.h"
 
 namespace atelier::diffusion {
 namespace {
@@ -115,7 +114,7 @@ Result<LoraReduction> merge(std::span<const WeightedLora> loras, const MergeMeth
     result.layer_relative_error[name] = reduced.relative_error();
     result.lora.layers[name] = *std::move(reduced.layer);
   }
-  result.relative_error = squared_norm > 0 ? std::sqrt(squared_error / squared_norm) : 0;
+  result.relative_error = ratio_of_squares(squared_error, squared_norm);
   return result;
 }
 

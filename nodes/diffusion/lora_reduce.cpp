@@ -23,8 +23,6 @@ int64_t fewest_with_tail(const at::Tensor& s, double share) {
   return tails.gt(tails[0] * share).sum().item<int64_t>();
 }
 
-double ratio_of_squares(double part, double whole) { return whole > 0 ? std::sqrt(part / whole) : 0.0; }
-
 /// What became of one layer; squares of Frobenius norms.
 struct ReducedLayer {
   std::optional<LoraLayer> layer;  // empty where dW is zero
@@ -55,6 +53,8 @@ ReducedLayer reduce_layer(const LoraLayer& layer, const RankLimit& limit) {
 }
 
 }  // namespace
+
+double ratio_of_squares(double part, double whole) { return whole > 0 ? std::sqrt(part / whole) : 0.0; }
 
 Result<void> check(const RankLimit& limit) {
   if (!limit.rank && !limit.energy && !limit.error) return fail("a reduction needs a rank, an energy or an error");

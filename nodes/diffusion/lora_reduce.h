@@ -29,6 +29,9 @@ int64_t kept_rank(const at::Tensor& singular_values, const RankLimit& limit);
 /// As above for `trusted` values out of all that count as the whole.
 int64_t kept_rank(const at::Tensor& singular_values, const RankLimit& limit, int64_t trusted);
 
+/// The ratio of two Frobenius norms from their squares; 0 where the whole is zero.
+double ratio_of_squares(double part, double whole);
+
 struct LoraReduction {
   Lora lora;
   std::vector<std::string> dropped{};                    ///< layers whose dW is exactly zero, sorted

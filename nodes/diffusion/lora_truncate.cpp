@@ -1,7 +1,5 @@
 #include "diffusion/lora_truncate.h"
 
-#include <cmath>
-
 #include "diffusion/lora_svd.h"
 
 namespace atelier::diffusion {
@@ -21,9 +19,7 @@ LoraSvd decompose_wide(const at::Tensor& wide) {
 
 }  // namespace
 
-double DenseReduction::relative_error() const {
-  return squared_norm > 0 ? std::sqrt(squared_error / squared_norm) : 0.0;
-}
+double DenseReduction::relative_error() const { return ratio_of_squares(squared_error, squared_norm); }
 
 DenseReduction reduce_dense(const at::Tensor& delta, const RankLimit& limit) {
   const at::Tensor matrix = delta.flatten(1).to(at::kDouble);
