@@ -9,6 +9,7 @@
 
 #include "diffusion/json_reader.h"
 #include "diffusion/original_detect.h"
+#include "diffusion/original_prediction.h"
 
 namespace atelier::diffusion {
 namespace {

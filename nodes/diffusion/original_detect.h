@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,19 +35,6 @@ Result<Architecture> detect_architecture(const TensorEntries& entries);
 /// SD 2.x's text encoder has one layer less than the file, whose last is never used. Errors: those of
 /// detect_architecture(); shapes that no such configuration has, with the advice to give one.
 Result<DetectedModel> detect_model(const TensorEntries& entries);
-
-/// What the model predicts and why it is thought so.
-struct Prediction {
-  PredictionType type = PredictionType::epsilon;
-  bool zero_terminal_snr = false;  ///< the noise schedule ends in noise alone: Lin et al. 2023
-  std::string why;                 ///< a sentence for the user, without its end
-};
-
-/// The first of: the file's metadata (modelspec.prediction_type, modelspec.architecture, ss_v_parameterization); the
-/// keys `v_pred` and `ztsnr`; in SD 2.x a `global_step` of 875000 (SD 2 base) for epsilon, else v, both as diffusers
-/// decides; elsewhere epsilon.
-Prediction detect_prediction(Architecture architecture, const TensorEntries& entries, const Metadata& metadata,
-                             std::optional<int64_t> global_step);
 
 /// Whether a key of a single file that belongs to no weight is known: EMA weights, buffers of the noise schedule,
 /// position ids, what only training needs, and in SD 2.x the block behind the `text_layers` that the model uses.

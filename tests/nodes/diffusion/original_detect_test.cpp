@@ -1,5 +1,6 @@
 // What a single file's names and shapes tell, at the sizes of the published models and without their weights.
 #include "diffusion/original_detect.h"
+#include "diffusion/original_prediction.h"
 
 #include <gmock/gmock.h>
 
