@@ -1,9 +1,12 @@
 #include "nodes/register_nodes.h"
 
+#include "lora/combine_node.h"
 #include "lora/diff_node.h"
 #include "lora/embedding_type.h"
+#include "lora/extract_lora_node.h"
 #include "lora/fuse_node.h"
 #include "lora/lora_type.h"
+#include "lora/resize_lora_node.h"
 #include "model/checkpoint_node.h"
 #include "model/model_type.h"
 #include "sampling/class_pictures_node.h"
@@ -83,6 +86,9 @@ NodeRegistry make_registry(const Resources& resources) {
   registry.add(make_train_embedding_node());
   registry.add(make_train_model_node());
   registry.add(make_diff_node());
+  registry.add(make_combine_node());
+  registry.add(make_resize_lora_node());
+  registry.add(make_extract_lora_node());
   registry.add(make_fuse_node());
   registry.add(make_sample_node());
   registry.add(make_class_pictures_node());

@@ -83,8 +83,9 @@ class BaseModel {
   /// Where the encoder's tokenizer lies; empty where a single file was opened without.
   std::filesystem::path tokenizer_folder(std::size_t encoder) const;
 
-  /// A part's weights as stored, views of the file, by diffusers' names (text encoders' under `text_model.`).
-  Result<WeightMap> weights(ModelPart part) const;
+  /// A part's weights as stored, views of the file, by diffusers' names (text encoders' under `text_model.`). Errors:
+  /// a file that changed since; a weight that is NaN or infinite, unless nobody looks.
+  Result<WeightMap> weights(ModelPart part, Finiteness finiteness = Finiteness::checked) const;
 
   /// Each reads one part; `changed` holds what stands in place of the stored weights, if anything. Errors: those of the
   /// part's own open() or create(), and a file that changed meanwhile.

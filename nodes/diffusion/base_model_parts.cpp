@@ -23,7 +23,9 @@ Result<std::shared_ptr<const Part>> shared(Result<Part> part) {
 
 }  // namespace
 
-Result<WeightMap> BaseModel::weights(ModelPart part) const { return read_weights(stored_.at(part)); }
+Result<WeightMap> BaseModel::weights(ModelPart part, Finiteness finiteness) const {
+  return read_weights(stored_.at(part), finiteness);
+}
 
 Result<WeightReader> BaseModel::reader(ModelPart part, ModelOptions options, const PartWeights& changed) const {
   const StoredPart& stored = stored_.at(part);

@@ -29,6 +29,8 @@ bool any_full_exponent(const at::Tensor& tensor, Bits exponent) {
   return any_full_exponent(std::span(data, static_cast<size_t>(tensor.numel())), exponent);
 }
 
+}  // namespace
+
 bool is_finite(const at::Tensor& given) {
   if (!given.is_floating_point() || given.numel() == 0) return true;
   if (!given.is_cpu()) return at::isfinite(given).all().item<bool>();
@@ -47,7 +49,13 @@ bool is_finite(const at::Tensor& given) {
   }
 }
 
-}  // namespace
+std::string not_finite_in(at::ScalarType dtype) {
+  std::string name = toString(dtype);
+  if (dtype == at::kHalf) name = "float16";
+  if (dtype == at::kBFloat16) name = "bfloat16";
+  if (dtype == at::kFloat) name = "float32";
+  return fmt::format("holds NaN or infinite numbers, or numbers too large for {}", name);
+}
 
 Result<void> check_finite(const WeightMap& weights, const std::filesystem::path& path) {
   for (const auto& [name, tensor] : weights) {

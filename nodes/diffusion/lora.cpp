@@ -33,6 +33,14 @@ LoraLayer in_form_of(const LoraLayer& layer, at::IntArrayRef weight_shape) {
   return {.a = layer.a.reshape(down), .b = layer.b, .alpha = layer.alpha};
 }
 
+Lora in_float32(Lora lora) {
+  for (auto& [name, layer] : lora.layers) {
+    layer.a = layer.a.to(at::kFloat);
+    layer.b = layer.b.to(at::kFloat);
+  }
+  return lora;
+}
+
 Lora in_form_of(Lora lora, std::span<const LoraTarget> targets) {
   for (const LoraTarget& target : targets) {
     const auto found = lora.layers.find(target.name);

@@ -19,7 +19,7 @@ namespace atelier::diffusion {
 
 /// One layer's factors. A convolution keeps its kernel in A, and B is 1x1.
 struct LoraLayer {
-  at::Tensor a;      ///< [r, in] or [r, in, kh, kw]
+  at::Tensor a;      ///< [r, in] or [r, in, kh, kw], float32 but where a function says otherwise
   at::Tensor b;      ///< [out, r]
   double alpha = 1;  ///< dW is alpha / r * B A
 
@@ -64,6 +64,9 @@ struct LoraTarget {
   std::string name;
   std::vector<int64_t> weight_shape;
 };
+
+/// The LoRA with float32 factors; those that are so already are shared.
+Lora in_float32(Lora lora);
 
 /// The LoRA with each layer that one of the targets is in that target's form; all others stay as they are.
 Lora in_form_of(Lora lora, std::span<const LoraTarget> targets);

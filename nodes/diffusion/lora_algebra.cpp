@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
 
+#include "diffusion/layer_tasks.h"
 #include "diffusion/safetensors.h"
 
 namespace atelier::diffusion {
@@ -27,8 +29,21 @@ std::optional<LoraLayer> stack(const std::vector<Term>& terms) {
   std::vector<at::Tensor> downs, ups;
   for (const Term& term : terms) {
     if (term.is_zero()) continue;  // a LoRA that learned nothing must not cost rank
-    downs.push_back(in_form_of(*term.layer, terms.front().layer->delta_shape()).a.to(at::kFloat));
-    ups.push_back(term.layer->b.flatten(1).to(at::kFloat) * term.factor);
+    const at::Tensor down = in_form_of(*term.layer, terms.front().layer->delta_shape()).a.to(at::kFloat);
+    const at::Tensor up = term.layer->b.flatten(1).to(at::kFloat) * term.factor;
+    const auto same = std::ranges::find_if(
+        downs, [&](const at::Tensor& other) { return other.sizes() == down.sizes() && at::equal(other, down); });
+    if (same != downs.end()) {  // f1 B1 A + f2 B2 A = (f1 B1 + f2 B2) A
+      ups[static_cast<size_t>(same - downs.begin())] += up;
+    } else {
+      downs.push_back(down);
+      ups.push_back(up);
+    }
+  }
+  for (size_t i = ups.size(); i-- > 0;) {
+    if (ups[i].count_nonzero().item<int64_t>() > 0) continue;  // what shared an A took itself away
+    ups.erase(ups.begin() + static_cast<std::ptrdiff_t>(i));
+    downs.erase(downs.begin() + static_cast<std::ptrdiff_t>(i));
   }
   if (downs.empty()) return std::nullopt;
   LoraLayer sum{.a = at::cat(downs, 0), .b = at::cat(ups, 1), .alpha = 0};
@@ -46,7 +61,34 @@ std::optional<LoraLayer> subtract_up(const LoraLayer& minuend, const LoraLayer& 
 }
 
 bool same_down(const LoraLayer& first, const LoraLayer& second) {
-  return first.a.sizes() == second.a.sizes() && first.scale() != 0 && at::equal(first.a, second.a);
+  return first.a.sizes() == second.a.sizes() && first.scale() != 0 &&
+         at::equal(first.a.to(at::kFloat), second.a.to(at::kFloat));
+}
+
+/// One layer of a difference; empty where that is zero.
+Result<std::optional<LoraLayer>> difference(const std::string& name, const LoraLayer* minuend,
+                                            const LoraLayer* subtrahend) {
+  if (subtrahend == nullptr) return stack({{minuend, minuend->scale()}});
+  if (minuend == nullptr) return stack({{subtrahend, -subtrahend->scale()}});
+  if (auto same = check_same_weight(name, *minuend, *subtrahend); !same) return tl::unexpected(same.error());
+  const LoraLayer other = in_form_of(*subtrahend, minuend->delta_shape());
+  if (same_down(*minuend, other)) return subtract_up(*minuend, other);
+  return stack({{minuend, minuend->scale()}, {&other, -other.scale()}});
+}
+
+const LoraLayer* layer_in(const Lora& lora, const std::string& name) {
+  const auto found = lora.layers.find(name);
+  return found == lora.layers.end() ? nullptr : &found->second;
+}
+
+/// Names with what each came to: kept, or dropped where that is nothing.
+void collect(LoraDifference& result, std::span<const std::string> names, std::vector<std::optional<LoraLayer>> layers) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (layers[i])
+      result.lora.layers[names[i]] = *std::move(layers[i]);
+    else
+      result.dropped.push_back(names[i]);
+  }
 }
 
 }  // namespace
@@ -54,28 +96,14 @@ bool same_down(const LoraLayer& first, const LoraLayer& second) {
 Result<LoraDifference> subtract(const Lora& minuend, const Lora& subtrahend) {
   LoraDifference result;
   result.lora.base = minuend.base ? minuend.base : subtrahend.base;
-  const auto keep = [&](const std::string& name, std::optional<LoraLayer> layer) {
-    if (layer) {
-      result.lora.layers[name] = *std::move(layer);
-    } else {
-      result.dropped.push_back(name);
-    }
-  };
-  for (const auto& [name, layer] : minuend.layers) {
-    const auto other = subtrahend.layers.find(name);
-    if (other == subtrahend.layers.end()) {
-      keep(name, stack({{&layer, layer.scale()}}));
-    } else if (auto same = check_same_weight(name, layer, other->second); !same) {
-      return tl::unexpected(same.error());
-    } else if (same_down(layer, in_form_of(other->second, layer.delta_shape()))) {
-      keep(name, subtract_up(layer, other->second));
-    } else {
-      keep(name, stack({{&layer, layer.scale()}, {&other->second, -other->second.scale()}}));
-    }
-  }
-  for (const auto& [name, layer] : subtrahend.layers)
-    if (!minuend.layers.contains(name)) keep(name, stack({{&layer, -layer.scale()}}));
-  std::ranges::sort(result.dropped);
+  std::set<std::string> names;
+  for (const Lora* lora : {&minuend, &subtrahend})
+    for (const auto& [name, layer] : lora->layers) names.insert(name);
+  auto layers = for_each_layer(names, [&](const std::string& name) {
+    return difference(name, layer_in(minuend, name), layer_in(subtrahend, name));
+  });
+  if (!layers) return tl::unexpected(layers.error());
+  collect(result, std::vector(names.begin(), names.end()), *std::move(layers));
   return result;
 }
 
@@ -93,8 +121,12 @@ Result<Lora> weighted_sum(std::span<const WeightedLora> loras) {
       of_layer.push_back({&layer, weighted.weight * weighted.blocks.of(name) * layer.scale()});
     }
   }
-  for (const auto& [name, of_layer] : terms)
-    if (auto layer = stack(of_layer)) sum.layers[name] = *std::move(layer);
+  auto layers = for_each_layer(terms, [](const auto& item) { return stack(item.second); });
+  auto layer = layers->begin();
+  for (const auto& [name, of_layer] : terms) {
+    if (*layer) sum.layers[name] = **std::move(layer);
+    ++layer;
+  }
   return sum;
 }
 

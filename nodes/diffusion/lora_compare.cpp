@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "diffusion/layer_tasks.h"
 #include "diffusion/lora_algebra.h"
 #include "diffusion/lora_svd.h"
 
@@ -49,6 +50,10 @@ LayerComparison compare_layer(const LoraLayer& first, const LoraLayer& second) {
   return comparison;
 }
 
+Result<bool> finite_layer(const std::pair<const std::string, LoraLayer>& item) {
+  return check_finite(item.first, item.second).map([] { return true; });
+}
+
 }  // namespace
 
 std::vector<double> principal_angles(const at::Tensor& first, const at::Tensor& second) {
@@ -71,19 +76,26 @@ Result<LoraComparison> compare(const Lora& first, const Lora& second) {
   LoraComparison result;
   double squared_difference = 0, squared_second = 0;
   for (const auto* lora : {&first, &second})
-    for (const auto& [name, layer] : lora->layers)
-      if (auto finite = check_finite(name, layer); !finite) return tl::unexpected(finite.error());
+    if (auto finite = for_each_layer(lora->layers, finite_layer); !finite) return tl::unexpected(finite.error());
+  auto compared = for_each_layer(first.layers, [&](const auto& item) -> Result<LayerComparison> {
+    const auto other = second.layers.find(item.first);
+    if (other == second.layers.end()) return LayerComparison{.first_norm = norm(item.second)};
+    if (auto same = check_same_weight(item.first, item.second, other->second); !same)
+      return tl::unexpected(same.error());
+    return compare_layer(item.second, other->second);
+  });
+  if (!compared) return tl::unexpected(compared.error());
+  auto of_layer = compared->begin();
   for (const auto& [name, layer] : first.layers) {
-    const auto other = second.layers.find(name);
-    if (other == second.layers.end()) {
+    LayerComparison& comparison = *of_layer++;
+    if (!second.layers.contains(name)) {
       result.first_only.push_back(name);
-      squared_difference += std::pow(norm(layer), 2);
+      squared_difference += std::pow(comparison.first_norm, 2);
       continue;
     }
-    if (auto same = check_same_weight(name, layer, other->second); !same) return tl::unexpected(same.error());
-    const LayerComparison& compared = result.layers[name] = compare_layer(layer, other->second);
-    squared_difference += std::pow(compared.difference, 2);
-    squared_second += std::pow(compared.second_norm, 2);
+    squared_difference += std::pow(comparison.difference, 2);
+    squared_second += std::pow(comparison.second_norm, 2);
+    result.layers.emplace(name, std::move(comparison));
   }
   for (const auto& [name, layer] : second.layers) {
     if (first.layers.contains(name)) continue;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "diffusion/layer_tasks.h"
 #include "diffusion/lora_fuse.h"
 #include "diffusion/lora_truncate.h"
 #include "diffusion/safetensors.h"
@@ -20,6 +21,11 @@ bool is_wide_convolution(const LoraTarget& target) {
 struct WeightDifference {
   std::string base_name;
   at::Tensor delta;
+};
+
+struct ExtractedLayer {
+  std::string base_name;
+  DenseReduction reduced;
 };
 
 Result<WeightDifference> difference_of(const WeightMap& tuned, const WeightMap& base, const LoraTarget& target) {
@@ -59,24 +65,31 @@ Result<LoraExtraction> extract(const WeightMap& tuned, const WeightMap& base, Lo
     if (auto valid = check(*limit); !valid) return tl::unexpected(valid.error());
   LoraExtraction result;
   std::set<std::string> extracted;
-  double squared_norm = 0, squared_error = 0;
-  for (const LoraTarget& target : targets) {
-    if (part_of(target.name) != part) continue;
+  std::vector<LoraTarget> of_part;
+  for (const LoraTarget& target : targets)
+    if (part_of(target.name) == part) of_part.push_back(target);
+  auto layers = for_each_layer(of_part, [&](const LoraTarget& target) -> Result<ExtractedLayer> {
     const auto difference = difference_of(tuned, base, target);
     if (!difference) return tl::unexpected(difference.error());
-    extracted.insert(difference->base_name);
-    DenseReduction reduced = reduce_dense(difference->delta, is_wide_convolution(target) ? wide_limit : limits.layers);
+    return ExtractedLayer{difference->base_name,
+                          reduce_dense(difference->delta, is_wide_convolution(target) ? wide_limit : limits.layers)};
+  });
+  if (!layers) return tl::unexpected(layers.error());
+  auto at = layers->begin();
+  for (const LoraTarget& target : of_part) {
+    extracted.insert(at->base_name);
+    DenseReduction& reduced = at++->reduced;
     if (!reduced.layer) {
       result.equal.push_back(target.name);
       continue;
     }
-    squared_norm += reduced.squared_norm;
-    squared_error += reduced.squared_error;
+    result.squared_norm += reduced.squared_norm;
+    result.squared_error += reduced.squared_error;
     result.layer_relative_error[target.name] = reduced.relative_error();
     result.lora.layers[target.name] = *std::move(reduced.layer);
   }
   std::ranges::sort(result.equal);
-  result.relative_error = ratio_of_squares(squared_error, squared_norm);
+  result.relative_error = ratio_of_squares(result.squared_error, result.squared_norm);
   result.left_out = left_out_of(tuned, base, extracted);
   return result;
 }

@@ -21,6 +21,8 @@ struct LoraExtraction {
   Lora lora;
   std::map<std::string, double> layer_relative_error{};  ///< what the LoRA lacks of each layer's difference, Frobenius
   double relative_error = 0;                             ///< the same over all layers
+  double squared_norm = 0;                               ///< ||tuned - base||^2 over them
+  double squared_error = 0;                              ///< what the LoRA lacks of it, squared
   std::vector<std::string> equal{};                      ///< layers whose weights are the same in both, sorted
   /// Weights of the part that differ and belong to no layer of `targets`, with ||tuned - base||: a LoRA without them is
   /// less than the training.

@@ -122,24 +122,28 @@ Result<LoraLayer> make_layer(const std::string& name, const FoundLayer& found, c
   at::Tensor down = down_at->second;
   const at::Tensor& up = up_at->second;
   const bool is_linear = down.dim() == 2 && up.dim() == 2;
-  if (!((down.dim() == 4 && is_pointwise(up)) || is_linear) || up.size(1) != down.size(0) || down.size(0) < 1)
+  if (!((down.dim() == 4 && is_pointwise(up)) || is_linear) || up.size(1) != down.size(0))
     return misfit(found, down, up);
+  if (down.size(0) < 1) return fail(fmt::format("LoRA layer '{}' has rank 0: it holds nothing", name));
+  for (const at::Tensor& factor : {down, up})
+    if (!factor.is_floating_point())
+      return fail(fmt::format("LoRA key '{}': its numbers are whole ones, {}; wanted are F16, BF16 or F32", found.key,
+                              toString(factor.scalar_type())));
   if (const auto mid = found.factors.find(LoraFactor::mid); mid != found.factors.end()) {
     auto contracted = down_of_tucker(found, down, mid->second);
     if (!contracted) return tl::unexpected(contracted.error());
     down = *std::move(contracted);
   }
-  return LoraLayer{.a = down.to(at::kFloat),
-                   .b = up.flatten(1).to(at::kFloat),
+  return LoraLayer{.a = down,
+                   .b = up.flatten(1),
                    .alpha = found.alpha.value_or(alpha.of(part_of(name)).of(path_in_part(name), down.size(0)))};
 }
 
 Result<DenseUpdate> make_dense(const std::string& name, const FoundLayer& found) {
   const DenseKind kind = is_loha(found.factors) ? DenseKind::loha : DenseKind::lokr;
-  const double alpha = found.alpha.value_or(0);
-  auto delta = kind == DenseKind::loha ? loha_delta(found.factors, alpha) : lokr_delta(found.factors, alpha);
-  if (!delta) return fail(fmt::format("LoRA layer '{}': {}", name, delta.error().message));
-  return DenseUpdate{*std::move(delta), kind};
+  return DenseUpdate::create(kind, found.factors, found.alpha.value_or(0)).map_error([&](const Error& error) {
+    return Error{fmt::format("LoRA layer '{}': {}", name, error.message)};
+  });
 }
 
 Result<void> add_layer(LoraUpdates& updates, const std::string& name, const FoundLayer& found,
@@ -197,11 +201,35 @@ Result<LoraUpdates> lora_updates_of_file(const LoraFile& file, const LoraReading
   updates.lora.base = base_of_metadata(file.metadata);
   if (!updates.lora.base) updates.lora.base = base_of_layers(file, updates.lora);
   updates.skipped = std::move(found->skipped);
+  updates.naming = found->naming;
   return updates;
 }
 
+std::vector<Error> lora_faults(const LoraFile& file, const nlohmann::json* adapter_config) {
+  std::vector<Error> faults;
+  FoundFile found;
+  const auto keep = [&](const Result<void>& done) {
+    if (!done) faults.push_back(done.error());
+  };
+  for (const auto& [key, tensor] : file.tensors) {
+    const auto parsed = parse_lora_key(key);
+    if (!parsed) {
+      faults.push_back(parsed.error());
+      continue;
+    }
+    found.naming = parsed->naming;
+    keep(add_key(found.layers[parsed->layer], *parsed, key, tensor));
+  }
+  if (found.layers.empty()) return {Error{"the file holds no LoRA"}};
+  const auto alpha = default_alpha(found, file.metadata, adapter_config);
+  if (!alpha) faults.push_back(alpha.error());
+  LoraUpdates updates;
+  for (const auto& [name, parts] : found.layers) keep(add_layer(updates, name, parts, alpha.value_or(DefaultAlpha{})));
+  return faults;
+}
+
 Result<Lora> lora_of_file(const LoraFile& file, const nlohmann::json* adapter_config) {
-  return lora_updates_of_file(file, {.adapter_config = adapter_config}).and_then(as_lora);
+  return lora_updates_of_file(file, {.adapter_config = adapter_config}).and_then(as_lora).map(in_float32);
 }
 
 Result<Lora> lora_of_peft(const std::map<LoraPart, PeftAdapter>& adapters) {
@@ -219,20 +247,24 @@ Result<Lora> lora_of_peft(const std::map<LoraPart, PeftAdapter>& adapters) {
   return all;
 }
 
+std::optional<nlohmann::json> adapter_config_beside(const std::filesystem::path& file) {
+  std::ifstream stream(file.parent_path() / "adapter_config.json");
+  if (!stream) return std::nullopt;
+  return nlohmann::json::parse(stream, nullptr, /*allow_exceptions=*/false);
+}
+
 namespace {
 
 /// What `read` makes of the file at `path` and of the adapter_config.json beside it.
 template <class Read>
-auto read_file(const std::filesystem::path& path, const Read& read)
-    -> decltype(read(LoraFile{}, static_cast<const nlohmann::json*>(nullptr))) {
+auto read_file(const std::filesystem::path& path,
+               const Read& read) -> decltype(read(LoraFile{}, static_cast<const nlohmann::json*>(nullptr))) {
   const auto opened = Safetensors::open(path);
   if (!opened) return tl::unexpected(opened.error());
   auto tensors = opened->tensors();
   if (!tensors) return tl::unexpected(tensors.error());
   if (auto finite = check_finite(*tensors, path); !finite) return tl::unexpected(finite.error());
-  std::optional<nlohmann::json> config;
-  if (std::ifstream stream(path.parent_path() / "adapter_config.json"); stream)
-    config = nlohmann::json::parse(stream, nullptr, /*allow_exceptions=*/false);
+  const auto config = adapter_config_beside(path);
   return read(LoraFile{*std::move(tensors), opened->metadata()}, config ? &*config : nullptr)
       .map_error([&](const Error& error) { return Error{fmt::format("{}: {}", path.string(), error.message)}; });
 }

@@ -1,39 +1,13 @@
 #include "diffusion/lora_hash.h"
 
-#include <fmt/format.h>
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <array>
-#include <memory>
-#include <stdexcept>
+
+#include "diffusion/sha256.h"
 
 namespace atelier::diffusion {
 namespace {
 
 constexpr std::size_t kLegacyBegin = 0x100000, kLegacyEnd = 0x110000, kLegacyDigits = 8;
-
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-    if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1)
-      throw std::runtime_error("OpenSSL has no SHA-256");
-  }
-
-  void update(std::span<const std::byte> bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
-
-  std::string hex() {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned int size = 0;
-    EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
-    std::string text;
-    for (unsigned int i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
-    return text;
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-};
 
 std::string model_hash(const LoraFile& file) {
   Sha256 hash;

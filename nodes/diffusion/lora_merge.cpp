@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "diffusion/lora_fuse.h"
+#include "diffusion/layer_tasks.h"
 #include "diffusion/lora_svd.h"
 #include "diffusion/lora_truncate.h"
 
@@ -22,12 +22,6 @@ struct Voice {
 };
 
 using Voices = std::map<std::string, std::vector<Voice>>;
-
-Result<void> check(const MergeMethod& method) {
-  const double density = std::visit([](const auto& of) { return of.density; }, method);
-  if (density > 0 && density <= 1) return {};
-  return fail(fmt::format("density {} is out of range: give more than 0 and at most 1", density));
-}
 
 Result<Voices> voices_of(std::span<const WeightedLora> loras) {
   if (auto valid = check_weights(loras); !valid) return tl::unexpected(valid.error());
@@ -56,10 +50,9 @@ at::Tensor trimmed(const at::Tensor& delta, double density) {
   return at::zeros_like(flat).index_copy_(0, places, flat.index_select(0, places)).view_as(delta);
 }
 
-at::Tensor merged(const std::string&, const std::vector<at::Tensor>& deltas, const std::vector<Voice>& voices,
-                  const Ties& ties) {
+at::Tensor merged(const std::string&, std::span<const MergeVoice> voices, const Ties& ties) {
   std::vector<at::Tensor> kept;
-  for (const at::Tensor& delta : deltas) kept.push_back(trimmed(delta, ties.density));
+  for (const MergeVoice& voice : voices) kept.push_back(trimmed(voice.delta, ties.density));
   at::Tensor total = kept.front().clone();
   for (size_t i = 1; i < kept.size(); ++i) total += kept[i];
   const at::Tensor elected = at::where(total.ge(0), at::ones_like(total), -at::ones_like(total));
@@ -72,30 +65,39 @@ at::Tensor merged(const std::string&, const std::vector<at::Tensor>& deltas, con
   return sum / count.clamp_min(1);
 }
 
-at::Tensor merged(const std::string& name, const std::vector<at::Tensor>& deltas, const std::vector<Voice>& voices,
-                  const Dare& dare) {
-  at::Tensor sum = at::zeros_like(deltas.front());
+at::Tensor merged(const std::string& layer, std::span<const MergeVoice> voices, const Dare& dare) {
+  at::Tensor sum = at::zeros_like(voices.front().delta);
   std::vector<float> values(static_cast<size_t>(sum.numel()));
-  for (size_t i = 0; i < deltas.size(); ++i) {
-    dare.uniform(name, voices[i].lora, values);
+  for (const MergeVoice& voice : voices) {
+    dare.uniform(layer, voice.lora, values);
     const at::Tensor drawn = at::from_blob(values.data(), sum.sizes(), at::kFloat).to(sum.device());
-    sum.add_(deltas[i] * drawn.lt(dare.density), voices[i].weight / dare.density);
+    sum.add_(voice.delta * drawn.lt(dare.density), voice.weight / dare.density);
   }
   return sum;
 }
 
-/// The merged dW of a layer in float32, of the first voice's form.
+/// The merged dW of a layer, of the first voice's form.
 at::Tensor merged_delta(const std::string& name, const std::vector<Voice>& voices, const MergeMethod& method) {
   const std::vector<int64_t> shape = voices.front().layer->delta_shape();
-  std::vector<at::Tensor> deltas;
-  for (const Voice& voice : voices) deltas.push_back(voice.layer->delta().view(shape));
-  return std::visit([&](const auto& of) { return merged(name, deltas, voices, of); }, method);
+  std::vector<MergeVoice> deltas;
+  for (const Voice& voice : voices) deltas.push_back({voice.layer->delta().view(shape), voice.weight, voice.lora});
+  return merged(name, deltas, method);
 }
 
 }  // namespace
 
+Result<void> check(const MergeMethod& method) {
+  const double density = std::visit([](const auto& of) { return of.density; }, method);
+  if (density > 0 && density <= 1) return {};
+  return fail(fmt::format("density {} is out of range: give more than 0 and at most 1", density));
+}
+
+at::Tensor merged(const std::string& layer, std::span<const MergeVoice> voices, const MergeMethod& method) {
+  return std::visit([&](const auto& of) { return merged(layer, voices, of); }, method);
+}
+
 Result<LoraReduction> merge(std::span<const WeightedLora> loras, const MergeMethod& method, const RankLimit& limit) {
-  if (auto valid = diffusion::check(limit); !valid) return tl::unexpected(valid.error());
+  if (auto valid = check(limit); !valid) return tl::unexpected(valid.error());
   if (auto valid = check(method); !valid) return tl::unexpected(valid.error());
   const auto voices = voices_of(loras);
   if (!voices) return tl::unexpected(voices.error());
@@ -103,8 +105,11 @@ Result<LoraReduction> merge(std::span<const WeightedLora> loras, const MergeMeth
   for (const WeightedLora& weighted : loras)
     if (!result.lora.base) result.lora.base = weighted.lora->base;
   double squared_norm = 0, squared_error = 0;
+  auto reduced_layers = for_each_layer(
+      *voices, [&](const auto& item) { return reduce_dense(merged_delta(item.first, item.second, method), limit); });
+  auto at = reduced_layers->begin();
   for (const auto& [name, of_layer] : *voices) {
-    DenseReduction reduced = reduce_dense(merged_delta(name, of_layer, method), limit);
+    DenseReduction& reduced = *at++;
     if (!reduced.layer) {
       result.dropped.push_back(name);
       continue;
@@ -116,23 +121,6 @@ Result<LoraReduction> merge(std::span<const WeightedLora> loras, const MergeMeth
   }
   result.relative_error = ratio_of_squares(squared_error, squared_norm);
   return result;
-}
-
-Result<WeightMap> fuse(const WeightMap& base, LoraPart part, std::span<const WeightedLora> loras,
-                       const MergeMethod& method, std::optional<at::ScalarType> dtype) {
-  if (auto valid = check(method); !valid) return tl::unexpected(valid.error());
-  const auto voices = voices_of(loras);
-  if (!voices) return tl::unexpected(voices.error());
-  WeightMap fused = base;
-  for (const auto& [name, of_layer] : *voices) {
-    if (part_of(name) != part) continue;
-    const auto weight = weight_for(base, name, *of_layer.front().layer);
-    if (!weight) return tl::unexpected(weight.error());
-    const at::Tensor& before = (*weight)->second;
-    const at::Tensor delta = merged_delta(name, of_layer, method).view_as(before);
-    fused[(*weight)->first] = (before.to(at::kFloat) + delta).to(dtype.value_or(before.scalar_type()));
-  }
-  return fused;
 }
 
 }  // namespace atelier::diffusion

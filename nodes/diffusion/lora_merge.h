@@ -6,12 +6,12 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <variant>
 
 #include "diffusion/lora_algebra.h"
 #include "diffusion/lora_reduce.h"
-#include "diffusion/weight_map.h"
 
 namespace atelier::diffusion {
 
@@ -34,14 +34,23 @@ struct Dare {
 
 using MergeMethod = std::variant<Ties, Dare>;
 
+/// An Error where the method's density is out of its range.
+Result<void> check(const MergeMethod& method);
+
+/// What one LoRA says of a layer.
+struct MergeVoice {
+  at::Tensor delta;  ///< float32, the same shape for all
+  double weight;     ///< not 0
+  size_t lora;       ///< its place in the list
+};
+
+/// The merged dW of the layer of that name, float32. `method` must be valid, `voices` not empty.
+at::Tensor merged(const std::string& layer, std::span<const MergeVoice> voices, const MergeMethod& method);
+
 /// The LoRAs merged and brought back to factors at the rank that the limit gives each layer, with what that costs. A
 /// LoRA that does not have a layer, or counts 0 in it, has no voice there; layers that come out as zero are dropped.
 /// Errors: a limit, a density or a weight out of its range; layers whose shapes differ; factors that hold NaN or
 /// infinite numbers.
 Result<LoraReduction> merge(std::span<const WeightedLora> loras, const MergeMethod& method, const RankLimit& limit);
-
-/// W' = W + the merged update, without a detour over factors; else as fuse() of lora_fuse.h. Errors: of both.
-Result<WeightMap> fuse(const WeightMap& base, LoraPart part, std::span<const WeightedLora> loras,
-                       const MergeMethod& method, std::optional<at::ScalarType> dtype = std::nullopt);
 
 }  // namespace atelier::diffusion

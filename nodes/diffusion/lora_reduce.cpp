@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "diffusion/layer_tasks.h"
 #include "diffusion/lora_algebra.h"
 #include "diffusion/lora_svd.h"
 
@@ -38,9 +39,9 @@ ReducedLayer reduce_layer(const LoraLayer& layer, const RankLimit& limit) {
     if (whole == 0) return {};
     return {.layer = layer, .squared_norm = whole * whole};
   }
-  const LoraSvd svd = svd_of(layer);
+  const LoraSvd svd = leading_svd(layer, [&](const at::Tensor& values) { return kept_rank(values.cpu(), limit); });
   const at::Tensor s = svd.s.cpu();
-  const int64_t kept = kept_rank(s, limit);
+  const int64_t kept = svd.u.size(1);
   if (kept == 0) return {};
   const at::Tensor tails = squared_tails(s);
   ReducedLayer reduced{.layer = layer, .squared_norm = tails[0].item<double>()};
@@ -83,9 +84,14 @@ Result<LoraReduction> reduce(const Lora& lora, const RankLimit& limit) {
   LoraReduction result;
   result.lora.base = lora.base;
   double squared_norm = 0, squared_error = 0;
+  auto layers = for_each_layer(lora.layers, [&](const auto& item) -> Result<ReducedLayer> {
+    if (auto finite = check_finite(item.first, item.second); !finite) return tl::unexpected(finite.error());
+    return reduce_layer(item.second, limit);
+  });
+  if (!layers) return tl::unexpected(layers.error());
+  auto reduced_at = layers->begin();
   for (const auto& [name, layer] : lora.layers) {
-    if (auto finite = check_finite(name, layer); !finite) return tl::unexpected(finite.error());
-    ReducedLayer reduced = reduce_layer(layer, limit);
+    ReducedLayer& reduced = *reduced_at++;
     squared_norm += reduced.squared_norm;
     squared_error += reduced.squared_error;
     if (reduced.is_reduced)

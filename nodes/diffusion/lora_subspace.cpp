@@ -1,5 +1,8 @@
 #include "diffusion/lora_subspace.h"
 
+#include <optional>
+
+#include "diffusion/layer_tasks.h"
 #include "diffusion/lora_svd.h"
 
 namespace atelier::diffusion {
@@ -32,28 +35,37 @@ LoraLayer in_float(LoraLayer layer) {
   return layer;
 }
 
+/// What the background leaves of a layer; nothing where that is rounding.
+Result<std::optional<LoraLayer>> left_of(const std::string& name, const LoraLayer& layer, const Lora& background,
+                                         RemovedSides sides) {
+  if (auto finite = check_finite(name, layer); !finite) return tl::unexpected(finite.error());
+  const auto other = background.layers.find(name);
+  if (other == background.layers.end()) return layer;
+  if (auto finite = check_finite(name, other->second); !finite) return tl::unexpected(finite.error());
+  if (auto same = check_same_weight(name, layer, other->second); !same) return tl::unexpected(same.error());
+  const LoraSvd svd = svd_of(other->second);
+  const int64_t rank = numerical_rank(svd.s);
+  if (rank == 0) return norm(layer) == 0 ? std::nullopt : std::optional(layer);
+  const LoraLayer left = remove_from(layer, svd, rank, sides);
+  if (norm(left) <= kNothingLeft * norm(layer)) return std::nullopt;
+  return in_float(left);
+}
+
 }  // namespace
 
 Result<LoraDifference> remove_subspace(const Lora& lora, const Lora& background, RemovedSides sides) {
   LoraDifference result;
   result.lora.base = lora.base ? lora.base : background.base;
+  auto left = for_each_layer(lora.layers,
+                             [&](const auto& item) { return left_of(item.first, item.second, background, sides); });
+  if (!left) return tl::unexpected(left.error());
+  auto at = left->begin();
   for (const auto& [name, layer] : lora.layers) {
-    if (auto finite = check_finite(name, layer); !finite) return tl::unexpected(finite.error());
-    const auto other = background.layers.find(name);
-    if (other == background.layers.end()) {
-      result.lora.layers[name] = layer;
-      continue;
-    }
-    if (auto finite = check_finite(name, other->second); !finite) return tl::unexpected(finite.error());
-    if (auto same = check_same_weight(name, layer, other->second); !same) return tl::unexpected(same.error());
-    const LoraSvd svd = svd_of(other->second);
-    const int64_t rank = numerical_rank(svd.s);
-    const LoraLayer left = rank == 0 ? layer : remove_from(layer, svd, rank, sides);
-    if (norm(left) <= kNothingLeft * norm(layer)) {
+    std::optional<LoraLayer>& of_layer = *at++;
+    if (of_layer)
+      result.lora.layers[name] = *std::move(of_layer);
+    else
       result.dropped.push_back(name);
-    } else {
-      result.lora.layers[name] = rank == 0 ? layer : in_float(left);
-    }
   }
   return result;
 }

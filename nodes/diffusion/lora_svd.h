@@ -2,6 +2,8 @@
 // all in float64, never of the full matrix. A convolution's kernel counts as columns: dW is [out, in * kh * kw].
 #pragma once
 
+#include <functional>
+
 #include "diffusion/lora.h"
 
 namespace atelier::diffusion {
@@ -14,6 +16,11 @@ struct LoraSvd {
 };
 
 LoraSvd svd_of(const LoraLayer& layer);
+
+/// All singular values, and of the vectors the first kept(s), for factors that will be float32: the vectors are
+/// orthonormal to 1e-9. Where the factors' columns are not too near to one another that is a few products of theirs;
+/// elsewhere svd_of().
+LoraSvd leading_svd(const LoraLayer& layer, const std::function<int64_t(const at::Tensor& s)>& kept);
 
 /// The singular values of dW alone, descending, [k] float64 on the CPU: the spectrum of a layer.
 at::Tensor singular_values(const LoraLayer& layer);

@@ -12,14 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The changed part's weights over the file's own tensors.
-void put_changed(WeightMap& tensors, const StoredPart& stored, const WeightMap& changed) {
-  for (auto& [key, tensor] : at_places(changed, stored.places, "", std::nullopt)) {
-    at::Tensor& old = tensors.at(key);
-    old = tensor.reshape(old.sizes());  // a 1x1 convolution, or the linear layer that other tools make of it
-  }
-}
-
 bool is_weight(const std::string& key, const BaseModel& base) {
   if (key.starts_with("model_ema.")) return true;
   for (const ModelPart part : base.parts()) {
@@ -30,22 +22,51 @@ bool is_weight(const std::string& key, const BaseModel& base) {
 
 LoraBase kind_of(const BaseModel& base) { return {base.architecture(), base.scheduler_config().prediction_type}; }
 
+constexpr const char* kHashKey = "modelspec.hash_sha256";  // of the tensors' bytes, as modelspec 1.0.0 has it
+constexpr std::size_t kHashDigits = 64;
+
+/// What is known late, and with it the hash.
+std::optional<LateMetadata> with_hash(const std::optional<LateMetadata>& late) {
+  if (!late) return std::nullopt;
+  LateMetadata both = *late;
+  both.placeholder[kHashKey] = "0x" + std::string(kHashDigits, '0');
+  both.known = [known = late->known](const std::string& data_hash) {
+    return known(data_hash).map([&](Metadata metadata) {
+      metadata[kHashKey] = "0x" + data_hash;
+      return metadata;
+    });
+  };
+  return both;
+}
+
+void add(Metadata& metadata, const Metadata& more) {
+  for (const auto& [key, value] : more) metadata[key] = value;
+}
+
 /// The base's own file with the changes in it.
-Result<void> rewrite(const BaseModel& base, const PartWeights& changed, const fs::path& path,
+Result<void> rewrite(const BaseModel& base, const ModelChanges& changes, const fs::path& path,
                      const WriteOptions& options) {
   const auto asked = base.options().prediction_type;
-  if (changed.empty() && !options.dtype && !asked) return copy_bytes(base.path(), path);
-  auto file = Safetensors::open(base.path());
+  if (changes.empty() && !options.dtype && !asked) return copy_bytes(base.path(), path);
+  const auto file = Safetensors::open(base.path());
   if (!file) return tl::unexpected(file.error());
-  auto tensors = file->tensors();
+  const auto tensors = file->tensors();
   if (!tensors) return tl::unexpected(tensors.error());
-  for (const auto& [part, weights] : changed) put_changed(*tensors, base.stored(part), weights);
-  for (auto& [key, tensor] : *tensors) {
-    if (is_weight(key, base)) tensor = in_dtype(tensor, options.dtype);
+  std::vector<PlannedTensor> changed;
+  for (const auto& [part, of_part] : changes) {
+    const auto weights = base.weights(part, Finiteness::unchecked);
+    if (!weights) return tl::unexpected(weights.error());
+    for (PlannedTensor& one :
+         plan_places(*weights, base.stored(part).places, of_part, options.dtype, PlacesWritten::changed))
+      changed.push_back(std::move(one));
   }
   Metadata metadata = file->metadata();
+  metadata.erase(kHashKey);  // of other tensors
   if (asked) metadata["modelspec.prediction_type"] = modelspec_prediction(kind_of(base));
-  return write_safetensors(path, *tensors, metadata);
+  add(metadata, options.metadata);
+  const auto dtype = [&](const std::string& key) { return is_weight(key, base) ? options.dtype : std::nullopt; };
+  return stream_safetensors(path, plan_rewritten(*tensors, std::move(changed), dtype), metadata,
+                            with_hash(options.late));
 }
 
 /// What tells readers the file's kind: https://github.com/Stability-AI/ModelSpec, 1.0.0.
@@ -63,66 +84,52 @@ Metadata metadata_of(const BaseModel& base, const std::string& title) {
 
 /// Other tools count the blocks of OpenCLIP and leave out the last; as kohya's, the copy stands for the one that the
 /// folder has lost.
-void add_unused_block(WeightMap& tensors, int64_t layers) {
+void add_unused_block(std::vector<PlannedTensor>& tensors, int64_t layers) {
   const std::string start = "cond_stage_model.model.transformer.resblocks.";
   const std::string last = fmt::format("{}{}.", start, layers - 1), unused = fmt::format("{}{}.", start, layers);
-  WeightMap copies;
-  for (const auto& [key, tensor] : tensors) {
-    if (key.starts_with(last)) copies[unused + key.substr(last.size())] = tensor;
+  std::vector<PlannedTensor> copies;
+  for (const PlannedTensor& tensor : tensors) {
+    if (!tensor.name.starts_with(last)) continue;
+    copies.push_back(tensor);
+    copies.back().name = unused + tensor.name.substr(last.size());
   }
-  tensors.merge(copies);
+  std::ranges::move(copies, std::back_inserter(tensors));
 }
 
 /// ComfyUI and others tell SDXL's v models by empty tensors of these names.
-void add_markers(WeightMap& tensors, const BaseModel& base) {
+void add_markers(std::vector<PlannedTensor>& tensors, const BaseModel& base) {
   const SchedulerConfig& scheduler = base.scheduler_config();
   if (base.architecture() != Architecture::sdxl) return;
-  if (scheduler.prediction_type == PredictionType::v_prediction) tensors["v_pred"] = at::empty({0}, at::kFloat);
-  if (scheduler.rescale_betas_zero_snr) tensors["ztsnr"] = at::empty({0}, at::kFloat);
+  if (scheduler.prediction_type == PredictionType::v_prediction)
+    tensors.push_back(planned("v_pred", at::empty({0}, at::kFloat)));
+  if (scheduler.rescale_betas_zero_snr) tensors.push_back(planned("ztsnr", at::empty({0}, at::kFloat)));
+}
+
+/// The places with the part's prefix before their keys.
+std::vector<WeightPlace> in_file(std::vector<WeightPlace> places, const std::string& prefix) {
+  for (WeightPlace& place : places) place.key = prefix + place.key;
+  return places;
 }
 
 }  // namespace
 
-WeightMap at_places(const WeightMap& weights, const std::vector<WeightPlace>& places, const std::string& prefix,
-                    std::optional<at::ScalarType> dtype) {
-  WeightMap result;
-  std::map<std::string, std::map<StoredForm, at::Tensor>> packed;
-  for (const WeightPlace& place : places) {
-    const auto found = weights.find(place.name);
-    if (found == weights.end()) continue;
-    const at::Tensor weight = in_dtype(found->second, dtype);
-    if (is_packed(place.form)) {
-      packed[prefix + place.key][place.form] = weight;
-    } else {
-      result[prefix + place.key] = as_stored(weight, place);
-    }
-  }
-  for (const auto& [key, parts] : packed) {
-    result[key] =
-        at::cat({parts.at(StoredForm::packed_q), parts.at(StoredForm::packed_k), parts.at(StoredForm::packed_v)});
-  }
-  return result;
-}
-
-at::Tensor in_dtype(const at::Tensor& tensor, std::optional<at::ScalarType> dtype) {
-  return dtype && tensor.is_floating_point() ? tensor.to(*dtype) : tensor;
-}
-
-Result<void> write_single_file(const BaseModel& base, const PartWeights& changed, const fs::path& path,
+Result<void> write_single_file(const BaseModel& base, const ModelChanges& changes, const fs::path& path,
                                const WriteOptions& options) {
   const bool other_tools_read_it = base.layout() == ModelLayout::original_file && !base.only_averages();
-  if (other_tools_read_it) return rewrite(base, changed, path, options);
-  WeightMap tensors;
+  if (other_tools_read_it) return rewrite(base, changes, path, options);
+  std::vector<PlannedTensor> tensors;
   for (const ModelPart part : base.parts()) {
-    const auto found = changed.find(part);
-    auto weights = found == changed.end() ? base.weights(part) : Result<WeightMap>(found->second);
+    const auto weights = base.weights(part);
     if (!weights) return tl::unexpected(weights.error());
-    tensors.merge(
-        at_places(*weights, base.original_places(part), original_prefix(part, base.architecture()), options.dtype));
+    const auto places = in_file(base.original_places(part), original_prefix(part, base.architecture()));
+    for (PlannedTensor& one : plan_places(*weights, places, changes_of(changes, part), options.dtype))
+      tensors.push_back(std::move(one));
   }
   if (base.architecture() == Architecture::sd2) add_unused_block(tensors, base.text_configs()[0].layers);
   add_markers(tensors, base);
-  return write_safetensors(path, tensors, metadata_of(base, options.title));
+  Metadata metadata = metadata_of(base, options.title);
+  add(metadata, options.metadata);
+  return stream_safetensors(path, std::move(tensors), metadata, with_hash(options.late));
 }
 
 }  // namespace atelier::diffusion

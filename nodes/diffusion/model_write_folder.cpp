@@ -90,23 +90,20 @@ std::string without_variant(std::string name) {
 }
 
 /// One file of a part: the base's bytes, or its tensors with the changed ones in their places.
-Result<void> write_weight_file(const fs::path& from, const StoredPart& stored, const WeightMap* changed,
-                               const fs::path& to, std::optional<at::ScalarType> dtype) {
-  if (changed == nullptr && !dtype) return copy_into(from, to);
-  auto file = Safetensors::open(from);
+Result<void> write_weight_file(const fs::path& from, const WeightMap& weights, const std::vector<WeightPlace>& places,
+                               const WeightChanges& changes, const fs::path& to, const WriteOptions& options) {
+  if (changes.empty() && !options.dtype) return copy_into(from, to);
+  const auto file = Safetensors::open(from);
   if (!file) return tl::unexpected(file.error());
-  auto tensors = file->tensors();
+  const auto tensors = file->tensors();
   if (!tensors) return tl::unexpected(tensors.error());
-  if (changed != nullptr) {
-    for (auto& [key, tensor] : at_places(*changed, stored.places, "", std::nullopt)) {
-      if (const auto found = tensors->find(key); found != tensors->end()) {
-        found->second = tensor.reshape(found->second.sizes());
-      }
-    }
-  }
-  for (auto& [key, tensor] : *tensors) tensor = in_dtype(tensor, dtype);
   if (auto made = make_folder(to.parent_path()); !made) return made;
-  return write_safetensors(to, *tensors, file->metadata());
+  Metadata metadata = file->metadata();
+  for (const auto& [key, value] : options.metadata) metadata[key] = value;
+  auto changed = plan_places(weights, places, changes, options.dtype, PlacesWritten::changed);
+  return stream_safetensors(
+      to, plan_rewritten(*tensors, std::move(changed), [&](const std::string&) { return options.dtype; }), metadata,
+      options.late);
 }
 
 uint64_t bytes_of_tensors(const fs::path& path) {
@@ -128,34 +125,32 @@ Result<void> write_shard_index(const fs::path& from, const std::vector<fs::path>
   return write_json(to, *index);
 }
 
-Result<void> write_part(const StoredPart& stored, const WeightMap* changed, const fs::path& folder,
-                        std::optional<at::ScalarType> dtype) {
+Result<void> write_part(const BaseModel& base, ModelPart part, const WeightChanges& changes, const fs::path& folder,
+                        const WriteOptions& options) {
+  const StoredPart& stored = base.stored(part);
+  const auto weights = changes.empty() ? Result<WeightMap>() : base.weights(part, Finiteness::unchecked);
+  if (!weights) return tl::unexpected(weights.error());
   std::vector<fs::path> written;
   bool renamed = false;
   for (const fs::path& file : stored.files) {
     written.push_back(folder / without_variant(file.filename().string()));
     renamed = renamed || written.back().filename() != file.filename();
-    if (auto ok = write_weight_file(file, stored, changed, written.back(), dtype); !ok) return ok;
+    if (auto ok = write_weight_file(file, *weights, stored.places, changes, written.back(), options); !ok) return ok;
   }
   if (stored.index.empty()) return {};
   const fs::path index = folder / without_variant(stored.index.filename().string());
-  return renamed || dtype ? write_shard_index(stored.index, written, index) : copy_into(stored.index, index);
-}
-
-const WeightMap* changes_of(const PartWeights& changed, ModelPart part) {
-  const auto found = changed.find(part);
-  return found == changed.end() ? nullptr : &found->second;
+  return renamed || options.dtype ? write_shard_index(stored.index, written, index) : copy_into(stored.index, index);
 }
 
 /// From a folder: its files, but for what is changed.
-Result<void> write_from_folder(const BaseModel& base, const PartWeights& changed, const fs::path& folder,
+Result<void> write_from_folder(const BaseModel& base, const ModelChanges& changes, const fs::path& folder,
                                const WriteOptions& options) {
   std::set<fs::path> weights;
   for (const ModelPart part : base.parts()) {
     const StoredPart& stored = base.stored(part);
     weights.insert(stored.files.begin(), stored.files.end());
     weights.insert(stored.index);
-    auto ok = write_part(stored, changes_of(changed, part), folder / folder_name(part), options.dtype);
+    auto ok = write_part(base, part, changes_of(changes, part), folder / folder_name(part), options);
     if (!ok) return ok;
   }
   for (const fs::path& file : base.files()) {
@@ -225,18 +220,22 @@ Result<void> write_tokenizer(const BaseModel& base, std::size_t encoder, const f
 }
 
 /// From a single file: each part under diffusers' names.
-Result<void> write_from_file(const BaseModel& base, const PartWeights& changed, const fs::path& folder,
+Result<void> write_from_file(const BaseModel& base, const ModelChanges& changes, const fs::path& folder,
                              const WriteOptions& options) {
   for (const ModelPart part : base.parts()) {
-    const WeightMap* other = changes_of(changed, part);
-    auto weights = other == nullptr ? base.weights(part) : Result<WeightMap>(*other);
+    const auto weights = base.weights(part);
     if (!weights) return tl::unexpected(weights.error());
-    for (auto& [name, tensor] : *weights) tensor = in_dtype(tensor, options.dtype);
+    std::vector<WeightPlace> places;
+    for (const auto& [name, tensor] : *weights) places.push_back({.name = name, .key = name});
+    Metadata metadata = options.metadata;
+    metadata["format"] = "pt";
     const bool text = part == ModelPart::text_encoder || part == ModelPart::text_encoder_2;
     const fs::path to =
         folder / folder_name(part) / (text ? "model.safetensors" : "diffusion_pytorch_model.safetensors");
     auto ok = make_folder(to.parent_path());
-    if (ok) ok = write_safetensors(to, *weights, {{"format", "pt"}});
+    if (ok)
+      ok = stream_safetensors(to, plan_places(*weights, places, changes_of(changes, part), options.dtype), metadata,
+                              options.late);
     if (!ok) return ok;
   }
   for (std::size_t i = 0; i < base.text_configs().size(); ++i) {
@@ -254,13 +253,13 @@ Result<void> copy_bytes(const fs::path& from, const fs::path& to) {
   return {};
 }
 
-Result<void> write_folder(const BaseModel& base, const PartWeights& changed, const fs::path& folder,
+Result<void> write_folder(const BaseModel& base, const ModelChanges& changes, const fs::path& folder,
                           const WriteOptions& options) {
   if (auto made = make_folder(folder); !made) return made;
   std::error_code error;
   if (!fs::is_empty(folder, error)) return fail(fmt::format("{}: is not empty", folder.string()));
-  return base.layout() == ModelLayout::diffusers_folder ? write_from_folder(base, changed, folder, options)
-                                                        : write_from_file(base, changed, folder, options);
+  return base.layout() == ModelLayout::diffusers_folder ? write_from_folder(base, changes, folder, options)
+                                                        : write_from_file(base, changes, folder, options);
 }
 
 }  // namespace atelier::diffusion

@@ -47,7 +47,10 @@ struct StoredPart {
 Result<StoredPart> find_weights(const WeightFiles& files, std::vector<WeightPlace> wanted, const std::string& prefix,
                                 std::set<std::string>& used);
 
+/// Whether weights are looked at for NaN and infinite ones, which reads all of them.
+enum class Finiteness { checked, unchecked };
+
 /// The weights by name, views of the files. Errors: a file that changed since; a weight that is NaN or infinite.
-Result<WeightMap> read_weights(const StoredPart& part);
+Result<WeightMap> read_weights(const StoredPart& part, Finiteness finiteness = Finiteness::checked);
 
 }  // namespace atelier::diffusion

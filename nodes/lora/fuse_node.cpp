@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "diffusion/lora_operations.h"
+#include "lora/block_params.h"
 #include "lora/lora_weights.h"
+#include "lora/merge_params.h"
 #include "model/base_model.h"
 #include "model/fused_weights.h"
 #include "model/loras.h"
@@ -16,22 +19,31 @@ NodeSpec make_spec() {
   spec.name = "fuse";
   spec.summary = "Adds LoRAs to a base model: W' = W + sum of weight * dW, in float32, cast once when it is written.";
   spec.keep = Keep::recipe;
-  spec.inputs = {{"base", "model", "The model to add to; a fused one gets these LoRAs besides its own."},
-                 {.name = "loras", .type = "lora", .summary = "What to add, in the order of `weights`.", .many = true}};
+  spec.inputs = {
+      {"base", "model", "The model to add to; a fused one gets these LoRAs besides its own, where the method is sum."},
+      {.name = "loras", .type = "lora", .summary = "What to add, in the order of `weights`.", .many = true}};
   spec.outputs = {{"model", "model", "The sum, as its recipe; an output of it is a diffusers folder or one file."}};
-  spec.params = {weights_param(), dtype_param()};
+  spec.params = {weights_param(), blocks_param()};
+  for (auto& param : merge_params()) spec.params.push_back(std::move(param));
+  spec.params.push_back(dtype_param());
   return spec;
 }
 
-// Empty where the LoRAs are for the base's architecture; said now, and not when the sum is written.
-std::string wrong_architecture(const Model& model, const std::vector<FusedLora>& loras, Context& context) {
+// An Error where a LoRA is for another architecture than the base's; said now, and not when the sum is written.
+Expected<void> check_architectures(const Model& model, std::span<const diffusion::Lora> loras, Context& context) {
   const auto base = open_base(model, context);
-  if (!base) return base.error().message;
+  if (!base) return tl::unexpected(base.error());
   for (std::size_t i = 0; i < loras.size(); ++i) {
-    auto wrong = foreign_architecture(loras[i].lora, base->architecture(), fmt::format("LoRA {}", i + 1));
-    if (!wrong.empty()) return wrong;
+    const auto right = diffusion::check_architecture(loras[i], base->architecture(), fmt::format("LoRA {}", i + 1));
+    if (!right) return passed_on(right.error());
   }
   return {};
+}
+
+// Each layer's dW times the weight of its block; layers that count nothing are left out.
+void count_blocks(LoraSet& lora, const diffusion::BlockWeights& blocks) {
+  std::erase_if(lora.layers, [&](const auto& layer) { return blocks.of(layer.first) == 0; });
+  for (auto& [name, factors] : lora.layers) factors.alpha *= blocks.of(name);
 }
 
 class FuseNode final : public SingleNode {
@@ -43,21 +55,41 @@ class FuseNode final : public SingleNode {
 
   std::vector<std::string> check(const Params& params,
                                  const std::map<std::string, std::size_t>& list_sizes) const override {
-    if (auto wrong = check_weights(params, list_sizes); !wrong.empty()) return {wrong};
-    return {};
+    auto wrong = check_blocks(params, list_sizes);
+    if (auto weights = check_weights(params, list_sizes); !weights.empty()) wrong.push_back(weights);
+    if (auto merge = check_merge(params); !merge.empty()) wrong.push_back(merge);
+    return wrong;
   }
 
   Expected<Outputs> run_one(const Job& job, Device&) const override {
-    return call_torch(job.context, [&]() -> Expected<Outputs> {
-      auto model = Model::from(job.input("base"));
-      if (!model) return tl::unexpected(model.error());
-      auto loras = weighted_loras(job, base_digest(*model));
-      if (!loras) return tl::unexpected(loras.error());
-      if (auto wrong = wrong_architecture(*model, *loras, job.context); !wrong.empty()) return failure(wrong);
-      for (auto& lora : *loras) model->loras.push_back(std::move(lora));
-      set_dtype(*model, job.params);
-      return Outputs{{"model", model->to_artifact()}};
-    });
+    return call_torch(job.context, [&] { return fuse(job); });
+  }
+
+ private:
+  static Expected<Outputs> fuse(const Job& job) {
+    auto model = Model::from(job.input("base"));
+    if (!model) return tl::unexpected(model.error());
+    auto rule = merge_rule_of(job.params);
+    if (rule && !model->loras.empty())
+      return failure(
+          fmt::format("the method {} takes all LoRAs at once, and this base is fused already: give the base "
+                      "without LoRAs, and all of them",
+                      rule->method));
+    auto loras = weighted_loras(job, *model);
+    if (!loras) return tl::unexpected(loras.error());
+    std::vector<diffusion::Lora> values;
+    for (const auto& fused : *loras) values.push_back(as_diffusion(fused.lora));
+    if (auto right = check_architectures(*model, values, job.context); !right) return tl::unexpected(right.error());
+    const auto blocks = block_weights(job.params, values);
+    if (!blocks) return tl::unexpected(blocks.error());
+    if (rule)  // ties elects signs before anything is weighted: the weights of blocks stay apart from the factors
+      rule->blocks = block_texts(job.params, loras->size());
+    else
+      for (std::size_t i = 0; i < loras->size(); ++i) count_blocks((*loras)[i].lora, (*blocks)[i]);
+    for (auto& lora : *loras) model->loras.push_back(std::move(lora));
+    if (rule) model->merge = std::move(*rule);
+    set_dtype(*model, job.params);
+    return Outputs{{"model", model->to_artifact()}};
   }
 };
 

@@ -23,7 +23,7 @@ std::string check_weights(const Params& params, const std::map<std::string, std:
                      weights == 1 ? "" : "s", sources, sources == 1 ? "" : "s");
 }
 
-Expected<std::vector<FusedLora>> weighted_loras(const Job& job, const Digest& base) {
+Expected<std::vector<FusedLora>> weighted_loras(const Job& job) {
   const auto& artifacts = job.input_list("loras");
   auto weights = std::vector<double>(artifacts.size(), 1.0);
   if (job.params.given("weights")) weights = job.params.numbers("weights");
@@ -32,11 +32,25 @@ Expected<std::vector<FusedLora>> weighted_loras(const Job& job, const Digest& ba
   for (std::size_t i = 0; i < artifacts.size(); ++i) {
     auto lora = lora_of(artifacts[i]);
     if (!lora) return tl::unexpected(lora.error());
-    const auto which = fmt::format("LoRA {}", i + 1);
     if (weights[i] < 0 || weights[i] > 1)
-      job.context.warn(fmt::format("{} has the weight {}, outside 0 to 1", which, weights[i]));
-    if (auto warning = foreign_base_warning(*lora, base, which); !warning.empty()) job.context.warn(warning);
+      job.context.warn(fmt::format("LoRA {} has the weight {}, outside 0 to 1", i + 1, weights[i]));
     loras.push_back({std::move(*lora), weights[i]});
+  }
+  return loras;
+}
+
+Expected<std::vector<FusedLora>> weighted_loras(const Job& job, const Model& base) {
+  if (base.merge && !job.input_list("loras").empty())
+    return failure(
+        fmt::format("the LoRAs of this model are merged by the method {}, which takes all at once: give its "
+                    "base to one fuse with all of them",
+                    base.merge->method));
+  auto loras = weighted_loras(job);
+  if (!loras) return loras;
+  const auto digest = base_digest(base);
+  for (std::size_t i = 0; i < loras->size(); ++i) {
+    auto warning = foreign_base_warning((*loras)[i].lora, digest, fmt::format("LoRA {}", i + 1));
+    if (!warning.empty()) job.context.warn(warning);
   }
   return loras;
 }

@@ -1,4 +1,4 @@
-// lora: how much each LoRA counts, as params of fuse and sample say it.
+// lora: how much each LoRA counts, as params of fuse, combine and sample say it.
 #pragma once
 #include <string>
 #include <vector>
@@ -14,8 +14,11 @@ ParamSpec weights_param();
 // Empty where the list is absent or as long as the port's; otherwise the sentence.
 std::string check_weights(const Params& params, const std::map<std::string, std::size_t>& list_sizes);
 
-// The LoRAs of the port `loras` with their weights; tells of weights outside 0 to 1 and of LoRAs made for another base.
-// Errors: those of lora_of().
-Expected<std::vector<FusedLora>> weighted_loras(const Job& job, const Digest& base);
+// The LoRAs of the port `loras` with their weights; tells of weights outside 0 to 1. Errors: those of lora_of().
+Expected<std::vector<FusedLora>> weighted_loras(const Job& job);
+
+// The same to be added to a model; tells of LoRAs made for another base too. Errors: besides, a model that takes no
+// more since its LoRAs are merged by another method than the sum.
+Expected<std::vector<FusedLora>> weighted_loras(const Job& job, const Model& base);
 
 }  // namespace atelier

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "diffusion/lora_fuse.h"
 #include "model/fused_weights.h"
 #include "model/torch_call.h"
 
@@ -54,13 +55,35 @@ std::uint64_t bytes_as(const diffusion::BaseModel& base, std::initializer_list<d
   return numbers * c10::elementSize(dtype);
 }
 
+// What the weights of a model are made of. A weighted sum of LoRAs stands beside the base's as
+// adapters; any other merge is in them.
+Digest weights_digest(const Model& model) { return model.merge ? digest_of(model.to_artifact()) : base_digest(model); }
+
+Expected<diffusion::PartWeights> weights_in_place(const Model& model, const diffusion::BaseModel& base,
+                                                  const std::vector<diffusion::ModelPart>& parts) {
+  if (!model.merge) return changed_parts(model, base, parts);
+  const auto changes = model_changes(model, base);
+  if (!changes) return tl::unexpected(changes.error());
+  diffusion::PartWeights weights;
+  for (const auto part : parts) {
+    const auto of_part = changes->find(part);
+    if (of_part == changes->end()) continue;
+    const auto stored = base.weights(part);
+    if (!stored) return passed_on(stored.error());
+    auto merged = diffusion::with_changes(*stored, of_part->second);
+    if (!merged) return passed_on(merged.error());
+    weights[part] = std::move(*merged);
+  }
+  return weights;
+}
+
 // `load` gives a part and how many bytes it takes.
 template <class Part, class Load>
 Expected<std::shared_ptr<const Part>> resident_part(const Model& model, Device& device, std::string_view what,
                                                     at::ScalarType dtype, const Load& load) {
   using Loaded = std::pair<std::shared_ptr<const Part>, std::uint64_t>;
   auto encoder = Encoder();
-  encoder.text("part of a base model").text(what).digest(base_digest(model));
+  encoder.text("part of a base model").text(what).digest(weights_digest(model));
   if (dtype != at::kFloat) encoder.text(toString(dtype));
   return device.resident<Part>(encoder.finish(), [&]() -> Expected<Loaded> {
     const auto base = open_base(model);
@@ -97,7 +120,7 @@ Expected<std::shared_ptr<const diffusion::UNet>> resident_unet(const Model& mode
                                                                at::ScalarType dtype) {
   using diffusion::ModelPart::unet;
   const auto load = [&](const auto& base, const auto& options) -> LoadedPart<diffusion::UNet> {
-    const auto changed = changed_parts(model, base, {unet});
+    const auto changed = weights_in_place(model, base, {unet});
     if (!changed) return tl::unexpected(changed.error());
     return loaded(base.unet(options, *changed), bytes_as(base, {unet}, dtype));
   };
@@ -114,7 +137,7 @@ Expected<std::shared_ptr<const diffusion::TextEncoders>> resident_text_encoders(
                                                                                 at::ScalarType dtype) {
   using enum diffusion::ModelPart;
   const auto load = [&](const auto& base, const auto& options) -> LoadedPart<diffusion::TextEncoders> {
-    const auto changed = changed_parts(model, base, {text_encoder, text_encoder_2});
+    const auto changed = weights_in_place(model, base, {text_encoder, text_encoder_2});
     if (!changed) return tl::unexpected(changed.error());
     return loaded(base.text_encoders(options, *changed),
                   bytes_as(base, {text_encoder, text_encoder_2}, dtype) + base.text_configs().size() * kTokenizerBytes);
@@ -126,11 +149,6 @@ std::int64_t size_multiple(const diffusion::BaseModel& base) { return base.vae_c
 
 std::int64_t native_size(const diffusion::BaseModel& base) {
   return base.unet_config().sample_size * base.vae_config().downscale();
-}
-
-diffusion::LoraBase lora_base_of(const diffusion::BaseModel& base) {
-  const auto& scheduler = base.scheduler_config();
-  return {base.architecture(), scheduler.prediction_type, scheduler.rescale_betas_zero_snr};
 }
 
 }  // namespace atelier

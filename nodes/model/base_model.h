@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "diffusion/base_model.h"
-#include "diffusion/lora_base.h"
 #include "graph/context.h"
 #include "graph/device.h"
 #include "types/model.h"
@@ -24,7 +23,8 @@ Expected<diffusion::BaseModel> open_base(const Model& model);
 Expected<diffusion::BaseModel> open_base(const Model& model, Context& context);
 
 // The parts of the base on the device: loaded where they are not there yet in that dtype. On the CPU that is float32.
-// Errors: those of BaseModel.
+// A training of the weights is in them, and LoRAs that are merged by another method than the sum; those that are summed
+// are not. Errors: those of BaseModel, model_changes() and the changes.
 Expected<std::shared_ptr<const diffusion::UNet>> resident_unet(const Model& model, Device& device,
                                                                at::ScalarType dtype = at::kFloat);
 Expected<std::shared_ptr<const diffusion::Vae>> resident_vae(const Model& model, Device& device,
@@ -38,8 +38,5 @@ std::int64_t size_multiple(const diffusion::BaseModel& base);
 
 // Width and height of the pictures that the base was trained at, px.
 std::int64_t native_size(const diffusion::BaseModel& base);
-
-// The kind of base, as LoRAs for it name it.
-diffusion::LoraBase lora_base_of(const diffusion::BaseModel& base);
 
 }  // namespace atelier

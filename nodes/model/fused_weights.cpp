@@ -6,7 +6,9 @@
 #include <algorithm>
 
 #include "diffusion/lora_fuse.h"
+#include "diffusion/model_write.h"
 #include "model/loras.h"
+#include "model/merge_rule.h"
 #include "model/tensors.h"
 #include "model/torch_call.h"
 
@@ -33,23 +35,20 @@ std::optional<LoraPart> lora_part(ModelPart part) {
   return std::nullopt;
 }
 
-bool any_changes(std::span<const diffusion::Lora> loras, LoraPart part) {
-  return std::ranges::any_of(loras, [&](const auto& lora) { return diffusion::has_part(lora, part); });
-}
-
 bool is_changed(const Model& model, ModelPart part) {
   return model.changed && model.changed->parts.contains(diffusion::folder_name(part));
 }
 
-// To the model's dtype, or where it has none each weight to the base's.
-Expected<void> cast_as_stored(diffusion::WeightMap& weights, const Model& model, const diffusion::BaseModel& base,
-                              ModelPart part) {
-  const auto dtype = dtype_named(model.dtype);
-  const auto stored = base.weights(part);
-  if (!stored) return passed_on(stored.error());
-  for (auto& [name, weight] : weights)
-    if (weight.is_floating_point()) weight = weight.to(dtype.value_or(stored->at(name).scalar_type()));
-  return {};
+// A change of a weight that was trained before.
+diffusion::WeightChange after(const at::Tensor& trained, diffusion::WeightChange change) {
+  return [trained, change = std::move(change)](const at::Tensor&) { return change(trained); };
+}
+
+// Summed or merged in float32; whoever writes the weights casts them.
+diffusion::FuseOptions options_of(const Model& model) {
+  diffusion::FuseOptions options{.dtype = at::kFloat};
+  if (model.merge) options.method = merge_method_of(*model.merge);
+  return options;
 }
 
 }  // namespace
@@ -79,29 +78,56 @@ Expected<diffusion::PartWeights> changed_parts(const Model& model, const diffusi
   return changed;
 }
 
-Expected<diffusion::PartWeights> fused_weights(const Model& model, const diffusion::BaseModel& base,
-                                               const std::vector<ModelPart>& parts) {
-  std::vector<diffusion::Lora> loras;
-  for (const auto& fused : model.loras) loras.push_back(as_diffusion(fused.lora));
-  std::vector<diffusion::WeightedLora> terms;
-  for (std::size_t i = 0; i < loras.size(); ++i) terms.push_back({&loras[i], model.loras[i].weight});
-  diffusion::PartWeights changed;
-  for (const auto part : parts) {
-    const auto layers = lora_part(part);
-    const bool adds = layers && any_changes(loras, *layers);
-    if (!adds && !is_changed(model, part)) continue;
-    auto weights = weights_of(model, base, part);
-    if (!weights) return tl::unexpected(weights.error());
-    if (adds) {
-      auto sum = diffusion::fuse(*weights, *layers, terms, dtype_named(model.dtype));
-      if (!sum) return passed_on(sum.error());
-      weights = std::move(*sum);
+Expected<diffusion::ModelChanges> model_changes(const Model& model, const diffusion::BaseModel& base) {
+  std::vector<diffusion::LoraUpdates> updates;
+  for (const auto& fused : model.loras) updates.push_back({.lora = as_diffusion(fused.lora)});
+  const auto options = options_of(model);
+  if (model.merge && !options.method)
+    return failure(fmt::format("the model's LoRAs are merged by '{}', which is not known", model.merge->method),
+                   ErrorKind::fault);
+  const auto blocks = blocks_of_loras(model);
+  if (!blocks) return tl::unexpected(blocks.error());
+  std::vector<diffusion::WeightedUpdates> terms;
+  for (std::size_t i = 0; i < updates.size(); ++i) terms.push_back({&updates[i], model.loras[i].weight, (*blocks)[i]});
+  diffusion::ModelChanges changes;
+  for (const auto part : base.parts()) {
+    auto weights = base.weights(part);
+    if (!weights) return passed_on(weights.error());
+    diffusion::WeightMap trained;
+    if (is_changed(model, part)) {
+      auto checked = weights_of(model, base, part);
+      if (!checked) return tl::unexpected(checked.error());
+      for (const auto& [name, value] : model.changed->parts.at(diffusion::folder_name(part)))
+        trained[name] = checked->at(name);
+      changes[part] = diffusion::replaced_by(trained);
     }
-    if (is_changed(model, part))
-      if (auto cast = cast_as_stored(*weights, model, base, part); !cast) return tl::unexpected(cast.error());
-    changed[part] = std::move(*weights);
+    const auto layers = lora_part(part);
+    if (!layers) continue;
+    auto sums = diffusion::fusion(*weights, *layers, terms, options);
+    if (!sums) return passed_on(sums.error());
+    for (auto& [name, change] : *sums) {
+      const auto before = trained.find(name);
+      changes[part][name] = before == trained.end() ? std::move(change) : after(before->second, std::move(change));
+    }
   }
-  return changed;
+  std::erase_if(changes, [](const auto& part) { return part.second.empty(); });
+  return changes;
+}
+
+Expected<diffusion::PartWeights> fused_weights(const Model& model, const diffusion::BaseModel& base) {
+  const auto changes = model_changes(model, base);
+  if (!changes) return tl::unexpected(changes.error());
+  diffusion::PartWeights fused;
+  for (const auto part : base.parts()) {
+    auto weights = base.weights(part);
+    if (!weights) return passed_on(weights.error());
+    if (const auto of_part = changes->find(part); of_part != changes->end()) {
+      weights = diffusion::with_changes(*weights, of_part->second);
+      if (!weights) return passed_on(weights.error());
+    }
+    fused[part] = std::move(*weights);
+  }
+  return fused;
 }
 
 std::optional<at::ScalarType> dtype_named(const std::string& name) {

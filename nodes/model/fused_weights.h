@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "diffusion/base_model.h"
+#include "diffusion/weight_changes.h"
 #include "graph/node_spec.h"
 #include "graph/params.h"
 #include "types/model.h"
@@ -21,11 +22,13 @@ Expected<diffusion::WeightMap> weights_of(const Model& model, const diffusion::B
 Expected<diffusion::PartWeights> changed_parts(const Model& model, const diffusion::BaseModel& base,
                                                const std::vector<diffusion::ModelPart>& parts);
 
-// Those of `parts` that a training or the model's LoRAs change, each with all its weights: W + sum_i w_i dW_i,
-// accumulated in float32, cast once to the model's dtype, or where it has none to the base's. Errors: those of
-// BaseModel::weights() and diffusion::fuse().
-Expected<diffusion::PartWeights> fused_weights(const Model& model, const diffusion::BaseModel& base,
-                                               const std::vector<diffusion::ModelPart>& parts);
+// What a training and the model's LoRAs change in its base: W + sum_i w_i dW_i, accumulated in float32. Nothing of it
+// is computed before it is asked for. Errors: those of BaseModel::weights() and diffusion::fusion().
+Expected<diffusion::ModelChanges> model_changes(const Model& model, const diffusion::BaseModel& base);
+
+// All weights of the model in memory: as stored, and those that are changed in float32. Errors: those of
+// model_changes(), and of the changes.
+Expected<diffusion::PartWeights> fused_weights(const Model& model, const diffusion::BaseModel& base);
 
 // The torch dtype of a model's name of it; absent for an empty name.
 std::optional<at::ScalarType> dtype_named(const std::string& name);

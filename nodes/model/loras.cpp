@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "diffusion/base_model.h"
 #include "diffusion/lora_format.h"
 #include "model/tensors.h"
 #include "model/torch_call.h"
@@ -68,13 +67,6 @@ Expected<diffusion::Lora> sum_of(std::span<const FusedLora> loras) {
 std::string foreign_base_warning(const LoraSet& lora, const Digest& base, std::string_view which) {
   if (!lora.base || *lora.base == base) return {};
   return fmt::format("{} was trained on another base model ({}, not {})", which, lora.base->brief(), base.brief());
-}
-
-std::string foreign_architecture(const LoraSet& lora, diffusion::Architecture base, std::string_view which) {
-  const auto kind = base_of_facts(lora.facts);
-  if (!kind || kind->architecture == base) return {};
-  return fmt::format("{} was made for {}, the base is {}", which, diffusion::architecture_name(kind->architecture),
-                     diffusion::architecture_name(base));
 }
 
 }  // namespace atelier

@@ -33,7 +33,4 @@ Expected<diffusion::Lora> sum_of(std::span<const FusedLora> loras);
 // says which LoRA it is, as in "LoRA 2".
 std::string foreign_base_warning(const LoraSet& lora, const Digest& base, std::string_view which);
 
-// Empty where `lora` is for that architecture or does not say what it is for; otherwise a sentence for an error.
-std::string foreign_architecture(const LoraSet& lora, diffusion::Architecture base, std::string_view which);
-
 }  // namespace atelier

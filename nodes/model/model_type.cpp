@@ -81,13 +81,13 @@ class ModelType final : public PortType {
     if (!model) return tl::unexpected(model.error());
     const auto base = open_base(*model);
     if (!base) return tl::unexpected(base.error());
-    const auto changed = fused_weights(*model, *base, base->parts());
-    if (!changed) return tl::unexpected(changed.error());
+    const auto changes = model_changes(*model, *base);
+    if (!changes) return tl::unexpected(changes.error());
     diffusion::WriteOptions options;
     options.layout = title.ends_with('/') ? diffusion::ModelLayout::diffusers_folder : diffusion::layout_named(title);
     options.dtype = dtype_named(model->dtype);
     options.title = fs::path(title).stem().string();  // without folders: they may name a customer
-    const auto written = diffusion::write_model(*base, *changed, path, options);
+    const auto written = diffusion::write_model(*base, *changes, path, options);
     if (!written) return failure(written.error().message, ErrorKind::transient);
     return {};
   }

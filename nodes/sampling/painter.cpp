@@ -71,7 +71,8 @@ Expected<Painter> Painter::create(const Model& base, const PaintSettings& settin
   if (!text) return tl::unexpected(text.error());
   auto encoder = diffusion::PromptEncoder::create(**text, std::move(words.embeddings));
   if (!encoder) return passed_on(encoder.error());
-  LoraShelf shelf{base.loras, std::move(words.lora_names)};
+  // LoRAs that are merged by another method than the sum are in the parts' weights.
+  LoraShelf shelf{base.merge ? std::vector<FusedLora>() : base.loras, std::move(words.lora_names)};
   Painter painter(std::move(sized), std::move(shelf), model->scheduler_config(), *std::move(encoder));
   painter.zeros_without_negative_ = model->zeros_without_negative();
   const auto vae = resident_vae(base, device);

@@ -39,8 +39,8 @@ class Painter {
   // Called with the part that is done, in [0, 1]; false stops the painting.
   using Progress = std::function<bool(double)>;
 
-  // The base's parts on the device, and the model's LoRAs beside them. Errors: those of loading; an embedding made for
-  // other text encoders; a size that the base does not take.
+  // The base's parts on the device, and the model's LoRAs beside them or, where they are merged, in them. Errors: those
+  // of loading; an embedding made for other text encoders; a size that the base does not take.
   static Expected<Painter> create(const Model& model, const PaintSettings& settings, Device& device,
                                   PaintWords words = {});
 

@@ -25,7 +25,7 @@ Expected<Model> model_for(const Job& job) {
   if (!job.has("base")) return failure("neither 'model' nor 'base' is connected", ErrorKind::fault);
   auto model = Model::from(job.input("base"));
   if (!model) return model;
-  auto loras = weighted_loras(job, base_digest(*model));
+  auto loras = weighted_loras(job, *model);
   if (!loras) return tl::unexpected(loras.error());
   for (auto& lora : *loras) model->loras.push_back(std::move(lora));
   return model;

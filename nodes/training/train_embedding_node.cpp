@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "diffusion/lora_operations.h"
 #include "model/base_model.h"
 #include "model/embeddings.h"
 #include "model/fused_weights.h"
@@ -94,7 +95,7 @@ class TrainEmbeddingNode final : public SingleNode {
     if (!pictures) return tl::unexpected(pictures.error());
     auto learned = as_word_vectors({word, trainer->embedding()});
     learned.base = setup->digest();
-    learned.facts = facts_of(lora_base_of(setup->base));
+    learned.facts = facts_of(diffusion::lora_base_of(setup->base));
     learned.facts["steps"] = setup->steps;
     return Outputs{{"embedding", learned.to_artifact()}, {"validation", pictures->to_artifact()}};
   }

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "diffusion/lora_operations.h"
 #include "model/base_model.h"
 #include "model/embeddings.h"
 #include "model/loras.h"
@@ -32,7 +33,7 @@ LoraPlan plan_of(const Params& params) {
 }
 
 nlohmann::json training_facts(const TrainSetup& setup, const LoraPlan& plan) {
-  auto facts = facts_of(lora_base_of(setup.base));
+  auto facts = facts_of(diffusion::lora_base_of(setup.base));
   facts.update({{"steps", setup.steps}, {"rank", plan.shape.rank}, {"alpha", plan.shape.alpha}});
   if (plan.shape.conv_rank > 0) {
     facts["conv_rank"] = plan.shape.conv_rank;

@@ -23,6 +23,41 @@ Expected<FusedLora> fused_lora_of(const Artifact& artifact, const nlohmann::json
   return FusedLora{std::move(*lora), *weight};
 }
 
+nlohmann::json json_of(const MergeRule& rule) {
+  nlohmann::json object = {{"method", rule.method}, {"density", rule.density}, {"seed", rule.seed}};
+  if (!rule.blocks.empty()) object["blocks"] = rule.blocks;
+  return object;
+}
+
+Expected<MergeRule> merge_rule_of(const nlohmann::json& object, std::size_t loras) {
+  const auto method = field<std::string>(object, "method", "merge");
+  const auto density = field<double>(object, "density", "merge");
+  const auto seed = field<std::int64_t>(object, "seed", "merge");
+  if (!method) return tl::unexpected(method.error());
+  if (!density) return tl::unexpected(density.error());
+  if (!seed) return tl::unexpected(seed.error());
+  MergeRule rule{*method, *density, *seed, {}};
+  if (!object.contains("blocks")) return rule;
+  auto blocks = field<std::vector<std::string>>(object, "blocks", "merge");
+  if (!blocks) return tl::unexpected(blocks.error());
+  if (blocks->size() != loras) return malformed("merge: there must be weights of blocks for each LoRA");
+  rule.blocks = std::move(*blocks);
+  return rule;
+}
+
+Expected<std::vector<FusedLora>> fused_loras_of(const Artifact& artifact) {
+  std::vector<FusedLora> loras;
+  if (!artifact.metadata.contains("loras")) return loras;
+  const auto entries = field<std::vector<nlohmann::json>>(artifact.metadata, "loras", "model");
+  if (!entries) return tl::unexpected(entries.error());
+  for (std::size_t i = 0; i < entries->size(); ++i) {
+    auto lora = fused_lora_of(artifact, (*entries)[i], i);
+    if (!lora) return tl::unexpected(lora.error());
+    loras.push_back(std::move(*lora));
+  }
+  return loras;
+}
+
 constexpr std::string_view kChanged = "changed/";
 
 void put_changed(const ChangedWeights& changed, Artifact& artifact) {
@@ -81,6 +116,7 @@ Artifact Model::to_artifact() const {
     entries.push_back({{"weight", weight}, {"lora", one.metadata}});
   }
   if (!entries.empty()) artifact.metadata["loras"] = std::move(entries);
+  if (merge) artifact.metadata["merge"] = json_of(*merge);
   if (changed) put_changed(*changed, artifact);
   if (!prediction_type.empty()) artifact.metadata["prediction_type"] = prediction_type;
   if (!dtype.empty()) artifact.metadata["dtype"] = dtype;
@@ -102,14 +138,13 @@ Expected<Model> Model::from(const Artifact& artifact) {
     if (!changed) return tl::unexpected(changed.error());
     model.changed = std::move(*changed);
   }
-  if (!artifact.metadata.contains("loras")) return model;
-  const auto entries = field<std::vector<nlohmann::json>>(artifact.metadata, "loras", "model");
-  if (!entries) return tl::unexpected(entries.error());
-  for (std::size_t i = 0; i < entries->size(); ++i) {
-    auto lora = fused_lora_of(artifact, (*entries)[i], i);
-    if (!lora) return tl::unexpected(lora.error());
-    model.loras.push_back(std::move(*lora));
-  }
+  auto loras = fused_loras_of(artifact);
+  if (!loras) return tl::unexpected(loras.error());
+  model.loras = std::move(*loras);
+  if (!artifact.metadata.contains("merge")) return model;
+  auto merge = merge_rule_of(artifact.metadata.at("merge"), model.loras.size());
+  if (!merge) return tl::unexpected(merge.error());
+  model.merge = std::move(*merge);
   return model;
 }
 

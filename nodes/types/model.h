@@ -2,6 +2,7 @@
 // files by digest, the LoRAs' factors and their weights; the weights of the sum are made where they are needed. Its
 // port type is in nodes/model, which knows the layouts of a base model.
 #pragma once
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -17,6 +18,14 @@ namespace atelier {
 struct FusedLora {
   LoraSet lora;
   double weight = 1;
+};
+
+// How the LoRAs of a model become one update where that is no weighted sum; model/merge_rule.h makes use of it.
+struct MergeRule {
+  std::string method;               // "ties", "dare"
+  double density = 1;               // the share of each update's elements that stays, in (0, 1]
+  std::int64_t seed = 0;            // of what dare drops
+  std::vector<std::string> blocks;  // what the blocks of each LoRA count, "" for 1 each; empty: 1 each in all LoRAs
 };
 
 // Weights that stand in place of a base's, as a training of them leaves them.
@@ -37,6 +46,7 @@ struct Model {
   std::string dtype;            // that weights are written in: "float16", "bfloat16", "float32"; empty: the base's
   std::optional<ChangedWeights> changed;  // of a base that was trained itself
   std::vector<FusedLora> loras;           // W' = W + sum_i weight_i dW_i; empty for a base
+  std::optional<MergeRule> merge;         // what W' is instead of that sum
 
   Artifact to_artifact() const;
   // Fault: the artifact is not a well-formed one; the text says why.

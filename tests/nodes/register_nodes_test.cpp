@@ -36,9 +36,9 @@ TEST_F(Registry, HasAllPortTypes) {
 
 TEST_F(Registry, HasTheNodesOfThePortraitMethod) {
   EXPECT_THAT(registry.names(),
-              ElementsAre("align", "caption", "checkpoint", "class_pictures", "dataset", "diff", "encode", "fuse",
-                          "load", "resize", "sample", "segment", "split_captions", "train", "train_embedding",
-                          "train_model"));
+              ElementsAre("align", "caption", "checkpoint", "class_pictures", "combine", "dataset", "diff", "encode",
+                          "extract_lora", "fuse", "load", "resize", "resize_lora", "sample", "segment",
+                          "split_captions", "train", "train_embedding", "train_model"));
 }
 
 TEST_F(Registry, MakesThePipelineThatShipsValid) {
@@ -121,7 +121,8 @@ TEST_F(Registry, HasDefaultsThatTheirParamsAccept) {
 TEST_F(Registry, PutsWhatNeedsAModelOnDevices) {
   for (const char* name : {"class_pictures", "encode", "train", "sample"})
     EXPECT_EQ(registry.find(name)->spec().place, Place::device);
-  for (const char* name : {"dataset", "diff", "fuse"}) EXPECT_EQ(registry.find(name)->spec().place, Place::cpu);
+  for (const char* name : {"combine", "dataset", "diff", "extract_lora", "fuse", "resize_lora"})
+    EXPECT_EQ(registry.find(name)->spec().place, Place::cpu);
 }
 
 TEST_F(Registry, StoresNoFusedModel) { EXPECT_EQ(registry.find("fuse")->spec().keep, Keep::recipe); }

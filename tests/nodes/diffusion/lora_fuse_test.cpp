@@ -1,8 +1,10 @@
 #include "diffusion/lora_fuse.h"
 
-#include <gtest/gtest.h>
-
+#include "diffusion/lora_files.h"
+#include "diffusion/model_write.h"
+#include "goldens.h"
 #include "random_loras.h"
+#include "temporary_folder.h"
 
 namespace atelier::diffusion {
 namespace {
@@ -54,6 +56,55 @@ TEST(LoraFuse, FindsTextEncodersWeightsWithAndWithoutTextModelAndTellsTheEncoder
   EXPECT_LT(distance(fuse(bare, LoraPart::text_encoder_2, terms)->at("fc1.weight"), second), 1e-4);
   EXPECT_EQ(fuse({}, LoraPart::text_encoder_2, terms).error().message,
             "LoRA layer 'text_encoder_2.text_model.fc1': the base model has no such layer");
+}
+
+TEST(LoraFuse, AddsDoraAndFullMatricesAsTheyAre) {
+  const std::filesystem::path goldens = ATELIER_SOURCE_DIR "/tests/golden/lycoris";
+  RandomLoras random(5);
+  const WeightMap deltas = test::read_all(goldens / "deltas.safetensors");
+  for (const char* kind : {"locon", "loha", "lokr", "dora"}) {
+    const LoraUpdates updates = *read_lora_updates(goldens / (std::string(kind) + ".safetensors"));
+    WeightMap base;
+    for (const auto& [name, wanted] : deltas) {
+      const std::string prefix = std::string(kind) + "/";
+      if (name.starts_with(prefix) && !name.ends_with("/weight"))
+        base[name.substr(prefix.size()) + ".weight"] = random.normal(wanted.sizes());
+    }
+    const auto changes = fusion(base, LoraPart::unet, std::vector<WeightedUpdates>{{&updates, 0.5}});
+    ASSERT_TRUE(changes) << changes.error().message;
+    EXPECT_EQ(changes->size(), base.size()) << kind;
+    const WeightMap fused = *with_changes(base, *changes);
+    for (const auto& [layer, update] : layers_of(updates)) {
+      const at::Tensor& weight = base.at(layer + ".weight");
+      EXPECT_LT(distance(fused.at(layer + ".weight"), weight + *delta_on(layer, update, weight) * 0.5), 1e-5) << layer;
+    }
+  }
+}
+
+/// A LoRA of every layer that the tiny base's LoRAs have, written into a model file layer by layer.
+TEST(LoraFuse, OfAModelFileGivesTheWeightsThatFusingInMemoryGives) {
+  const auto base = BaseModel::open(ATELIER_SOURCE_DIR "/tests/golden/sd1_tiny/model");
+  ASSERT_TRUE(base) << base.error().message;
+  const WeightMap weights = *base->weights(ModelPart::unet);
+  RandomLoras random(6);
+  Lora lora;
+  for (const auto& [name, weight] : weights)
+    if (name.ends_with(".weight") && (weight.dim() == 2 || weight.dim() == 4))
+      lora.layers[name.substr(0, name.size() - 7)] = random.layer(weight.sizes().vec());
+  const WeightMap in_memory = *fuse(weights, LoraPart::unet, std::vector<WeightedLora>{{&lora, 0.01}});
+  const LoraUpdates updates{.lora = lora};
+  const test::TemporaryFolder folder;
+  for (const char* name : {"out.safetensors", "out/"}) {
+    const auto changes =
+        fusion(weights, LoraPart::unet, std::vector<WeightedUpdates>{{&updates, 0.01}}, {.dtype = at::kFloat});
+    const auto done = write_model(*base, {{ModelPart::unet, *changes}}, folder / name);
+    ASSERT_TRUE(done) << done.error().message;
+    const auto written = BaseModel::open(folder / name, {.config = base->path()});
+    ASSERT_TRUE(written) << written.error().message;
+    const WeightMap got = *written->weights(ModelPart::unet);
+    for (const auto& [weight, value] : got)
+      EXPECT_TRUE(at::equal(value, in_memory.at(weight))) << name << " " << weight;
+  }
 }
 
 TEST(LoraFuse, RefusesALoraOfAnotherBase) {

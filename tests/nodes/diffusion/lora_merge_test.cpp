@@ -28,7 +28,7 @@ at::Tensor matrix(std::vector<float> values) { return at::tensor(values).view({2
 
 /// The update that a merge fuses into the weight of conv_in.
 at::Tensor merged(std::span<const WeightedLora> terms, const MergeMethod& method) {
-  const auto fused = fuse({{"conv_in.weight", at::zeros({2, 6})}}, LoraPart::unet, terms, method);
+  const auto fused = fuse({{"conv_in.weight", at::zeros({2, 6})}}, LoraPart::unet, terms, {.method = method});
   return fused.value().at("conv_in.weight");
 }
 
@@ -119,7 +119,7 @@ TEST_P(MergeLaws, DareKeepsEachElementWholeOrNotAtAll) {
   Lora lora;
   lora.layers[name] = a.layers.at(name);
   const WeightMap fused = *fuse({{name + ".weight", weight}}, LoraPart::unet, std::vector<WeightedLora>{{&lora, 0.5}},
-                                Dare{density, random_draws(GetParam())});
+                                {.method = Dare{density, random_draws(GetParam())}});
   const at::Tensor share = fused.at(name + ".weight") / (a.layers.at(name).delta() * (0.5 / density));
   EXPECT_TRUE((share.eq(0) | (share - 1).abs().lt(1e-5)).all().item<bool>());
   const double kept = share.ne(0).to(at::kDouble).mean().item<double>();
@@ -155,11 +155,13 @@ TEST(LoraMerge, CastsTheFusedWeightOnceAndSharesTheOthers) {
   const at::Tensor weight = at::ones({2, 6}, at::kHalf), other = at::ones({3});
   const WeightMap base = {{"conv_in.weight", weight}, {"conv_out.weight", other}};
   const std::vector<WeightedLora> terms = {{&lora, 0.5}};
-  const WeightMap fused = *fuse(base, LoraPart::unet, terms, Ties{1});
+  const WeightMap fused = *fuse(base, LoraPart::unet, terms, {.method = Ties{1}});
   EXPECT_TRUE(at::equal(fused.at("conv_in.weight"), at::ones({2, 6}, at::kHalf) * 1.5));
   EXPECT_TRUE(fused.at("conv_out.weight").is_same(other));
   EXPECT_TRUE(at::equal(weight, at::ones({2, 6}, at::kHalf)));
-  EXPECT_EQ(fuse(base, LoraPart::unet, terms, Ties{1}, at::kFloat)->at("conv_in.weight").scalar_type(), at::kFloat);
+  EXPECT_EQ(
+      fuse(base, LoraPart::unet, terms, {.method = Ties{1}, .dtype = at::kFloat})->at("conv_in.weight").scalar_type(),
+      at::kFloat);
 }
 
 TEST(LoraMerge, RefusesWhatItCannotMerge) {
@@ -179,9 +181,9 @@ TEST(LoraMerge, RefusesWhatItCannotMerge) {
             "trained on different base models");
   EXPECT_EQ(message({{&broken, 1}}, Ties{}), "LoRA layer 'conv_in': its factors hold NaN or infinite numbers");
   const std::vector<WeightedLora> terms = {{&lora, 1}};
-  EXPECT_EQ(fuse({}, LoraPart::unet, terms, Ties{}).error().message,
+  EXPECT_EQ(fuse({}, LoraPart::unet, terms, {.method = Ties{}}).error().message,
             "LoRA layer 'conv_in': the base model has no such layer");
-  EXPECT_EQ(fuse({}, LoraPart::unet, terms, Ties{2}).error().message,
+  EXPECT_EQ(fuse({}, LoraPart::unet, terms, {.method = Ties{2}}).error().message,
             "density 2 is out of range: give more than 0 and at most 1");
 }
 

@@ -8,6 +8,7 @@
 #include "support/fake_context.h"
 #include "support/fake_device.h"
 #include "support/run_node.h"
+#include "support/temporary_folder.h"
 #include "support/tiny_base.h"
 #include "types/embedding.h"
 #include "types/model.h"
@@ -91,6 +92,33 @@ TEST(Sample, PaintsAlikeWithAFusedModelAndWithTheBaseAndItsLoras) {
   const auto adapted = paint(beside, with(kShort, "weights", Value::List{0.6, 0.9})).pictures();
   EXPECT_TRUE(equal(fused[0].pixels, adapted[0].pixels));
   EXPECT_FALSE(equal(fused[0].pixels, paint({{"base", {tiny_base()}}}, kShort).pictures()[0].pixels));
+}
+
+TEST(Sample, PaintsAMergedModelAsTheModelThatIsWrittenOfIt) {
+  auto model = *Model::from(tiny_base());
+  model.loras = {{*LoraSet::from(lora_named("one")), 0.6}, {*LoraSet::from(lora_named("two")), 0.9}};
+  const auto summed = paint({{"model", {model.to_artifact()}}}, kShort).pictures();
+  model.merge = MergeRule{.method = "ties", .density = 0.5, .seed = 0, .blocks = {}};
+  model.dtype = "float32";
+  const auto merged = paint({{"model", {model.to_artifact()}}}, kShort);
+  ASSERT_TRUE(merged.outputs) << merged.outputs.error().message;
+  const TemporaryFolder folder;
+  const auto type = make_model_type();
+  ASSERT_TRUE(type->write(model.to_artifact(), folder.path() / "model", "model/"));
+  const auto written = paint({{"base", {*type->open_input(folder.path() / "model", digest_of_file)}}}, kShort);
+  EXPECT_TRUE(equal(merged.pictures()[0].pixels, written.pictures()[0].pixels));
+  EXPECT_FALSE(equal(merged.pictures()[0].pixels, summed[0].pixels));
+}
+
+TEST(Sample, AddsNoLorasToAMergedModel) {
+  auto model = *Model::from(tiny_base());
+  model.loras = {{*LoraSet::from(lora_named("one")), 1}};
+  model.merge = MergeRule{.method = "ties", .density = 0.5, .seed = 0, .blocks = {}};
+  const auto painted = paint({{"base", {model.to_artifact()}}, {"loras", {lora_named("two")}}}, kShort);
+  ASSERT_FALSE(painted.outputs);
+  EXPECT_EQ(painted.outputs.error().message,
+            "the LoRAs of this model are merged by the method ties, which takes all at once: give its base to one fuse "
+            "with all of them");
 }
 
 TEST(Sample, PaintsWithEachSamplerAnotherPicture) {

@@ -145,6 +145,31 @@ TEST(ModelArtifact, ReadsBackAsItWasWrittenWithItsLoras) {
   EXPECT_EQ(digest_of(back->to_artifact()), digest_of(artifact));
 }
 
+TEST(ModelArtifact, KeepsTheRuleOfAMergeAndIsAnotherModelByIt) {
+  auto model = some_model();
+  const auto plain = digest_of(model.to_artifact());
+  model.merge = MergeRule{.method = "dare", .density = 0.3, .seed = 7, .blocks = {"mid=0.5", ""}};
+  const auto artifact = model.to_artifact();
+  const auto back = Model::from(artifact);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->merge->method, "dare");
+  EXPECT_EQ(back->merge->density, 0.3);
+  EXPECT_EQ(back->merge->seed, 7);
+  EXPECT_EQ(back->merge->blocks, (std::vector<std::string>{"mid=0.5", ""}));
+  EXPECT_EQ(digest_of(back->to_artifact()), digest_of(artifact));
+  EXPECT_NE(digest_of(artifact), plain);
+  EXPECT_EQ(base_digest(model), base_digest(some_model()));
+}
+
+TEST(ModelArtifact, WithBlocksForAnotherNumberOfLorasIsAFault) {
+  auto model = some_model();
+  model.merge = MergeRule{.method = "ties", .density = 0.3, .seed = 0, .blocks = {"mid=0.5"}};
+  const auto back = Model::from(model.to_artifact());
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().kind, ErrorKind::fault);
+  EXPECT_EQ(back.error().message, "merge: there must be weights of blocks for each LoRA");
+}
+
 TEST(ModelArtifact, KeepsTheWeightsThatATrainingChangedAndIsAnotherBaseByThem) {
   auto model = some_model();
   const auto plain = base_digest(model);

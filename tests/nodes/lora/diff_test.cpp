@@ -2,40 +2,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "lora/diff_node.h"
-#include "lora/fuse_node.h"
-#include "model/loras.h"
-#include "model/tensors.h"
-#include "support/fake_context.h"
-#include "support/fake_device.h"
-#include "support/run_node.h"
-#include "support/tiny_base.h"
+#include "lora_sets.h"
 
 namespace atelier {
 namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-constexpr const char* kQuery = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q";
-constexpr const char* kKey = "mid_block.attentions.0.transformer_blocks.0.attn1.to_k";
-
-// A LoRA of the given layers, drawn from its name.
-LoraSet lora_named(const std::string& name, std::int64_t rank, double alpha,
-                   const std::vector<std::string>& layers = {kQuery, kKey}) {
-  LoraSet lora;
-  for (const auto& layer : layers)
-    lora.layers[layer] = {normal_tensor({rank, 32}, name + layer + "A"), normal_tensor({32, rank}, name + layer + "B"),
-                          alpha};
-  lora.base = base_digest(*Model::from(tiny_base()));
-  return lora;
-}
-
-at::Tensor delta(const LoraSet& lora, const std::string& layer) {
-  return as_diffusion(lora).layers.at(layer).delta().to(at::kDouble);
-}
-
-LoraSet lora_out(const Expected<Outputs>& outputs) { return *LoraSet::from(outputs.value().at("lora")); }
 
 Expected<Outputs> diff(const LoraSet& minuend, const LoraSet& subtrahend, FakeContext& context,
                        const std::map<std::string, Value>& params = {}) {
@@ -118,61 +94,48 @@ TEST(Diff, TellsLorasOfDifferentBases) {
   EXPECT_THAT(context.warnings, ElementsAre("the two LoRAs were trained on different base models"));
 }
 
-Expected<Outputs> fuse(const std::vector<LoraSet>& loras, FakeContext& context,
-                       const std::map<std::string, Value>& params) {
-  FakeDevice device;
-  Inputs inputs{{"base", {tiny_base()}}};
-  for (const auto& lora : loras) inputs["loras"].push_back(lora.to_artifact());
-  return run_node(*make_fuse_node(), inputs, params, context, device);
+TEST(Diff, ReducesByTheEnergyThatIsKept) {
+  FakeContext context;
+  const auto one = lora_named("one", 8, 8), two = lora_named("two", 8, 8);
+  const auto result = lora_out(diff(one, two, context, {{"energy", 0.9}}));
+  const auto wanted = delta(one, kQuery) - delta(two, kQuery);
+  EXPECT_LT(rank_of(result, kQuery), 16);
+  EXPECT_LE(distance(delta(result, kQuery), wanted), std::sqrt(0.1));
+  EXPECT_LE(result.facts.at("relative_error").get<double>(), std::sqrt(0.1));
 }
 
-TEST(Fuse, IsTheRecipeOfBaseLorasAndWeights) {
+TEST(Diff, TakesAwayAllThatTheSubtrahendWritesAndWithBothSidesAllThatItReads) {
+  const auto one = lora_named("one", 8, 8), two = lora_named("two", 3, 5);
+  const auto [u, s, vh] = at::linalg_svd(delta(two, kQuery), /*full_matrices=*/false);
+  const auto written = u.slice(1, 0, 3), read = vh.slice(0, 0, 3);  // [32, 3], [3, 32]
+  const double size = size_of(delta(one, kQuery));
   FakeContext context;
-  const auto outputs =
-      fuse({lora_named("one", 4, 4), lora_named("two", 2, 1)}, context, {{"weights", Value::List{0.6, 0.9}}});
-  ASSERT_TRUE(outputs) << outputs.error().message;
-  const auto model = Model::from(outputs->at("model"));
-  ASSERT_TRUE(model) << model.error().message;
-  ASSERT_EQ(model->loras.size(), 2u);
-  EXPECT_EQ(model->loras[0].weight, 0.6);
-  EXPECT_EQ(model->loras[1].weight, 0.9);
-  EXPECT_EQ(base_digest(*model), base_digest(*Model::from(tiny_base())));
+  const auto left = delta(lora_out(diff(one, two, context, {{"method", "subspace"}})), kQuery);
+  EXPECT_LE(size_of(written.t().mm(left)), 1e-6 * size);
+  EXPECT_GT(size_of(left.mm(read.t())), 1e-2 * size);
+  const auto both = delta(lora_out(diff(one, two, context, {{"method", "subspace"}, {"sides", "both"}})), kQuery);
+  EXPECT_LE(size_of(written.t().mm(both)), 1e-6 * size);
+  EXPECT_LE(size_of(both.mm(read.t())), 1e-6 * size);
   EXPECT_THAT(context.warnings, IsEmpty());
 }
 
-TEST(Fuse, TellsWeightsOutsideZeroToOneAndLorasOfAnotherBase) {
+TEST(Diff, RefusesLorasOfTwoKindsOfBase) {
   FakeContext context;
-  auto two = lora_named("two", 2, 1);
-  two.base = sha256("another");
-  ASSERT_TRUE(fuse({lora_named("one", 4, 4), two}, context, {{"weights", Value::List{1.5, 1}}}));
-  const auto base = base_digest(*Model::from(tiny_base())).brief();
-  EXPECT_THAT(context.warnings, ElementsAre("LoRA 1 has the weight 1.5, outside 0 to 1",
-                                            "LoRA 2 was trained on another base model (" + sha256("another").brief() +
-                                                ", not " + base + ")"));
-}
-
-TEST(Fuse, RefusesALoraOfAnotherArchitecture) {
-  FakeContext context;
-  auto two = lora_named("two", 2, 1);
+  auto one = lora_named("one", 4, 4), two = lora_named("two", 4, 4);
+  one.facts["base_model"] = "sd_v1";
   two.facts["base_model"] = "sdxl_base_v1-0";
-  const auto fused = fuse({lora_named("one", 4, 4), two}, context, {});
-  ASSERT_FALSE(fused);
-  EXPECT_EQ(fused.error().message, "LoRA 2 was made for SDXL, the base is Stable Diffusion 1.x");
+  EXPECT_EQ(diff(one, two, context).error().message,
+            "the LoRAs are for two kinds of base, Stable Diffusion 1.x and SDXL");
 }
 
-TEST(Fuse, WritesTheDtypeThatIsAskedFor) {
-  FakeContext context;
-  const auto fused = fuse({lora_named("one", 4, 4)}, context, {{"dtype", "bfloat16"}});
-  EXPECT_EQ(Model::from(fused.value().at("model"))->dtype, "bfloat16");
-}
-
-TEST(Fuse, WantsAWeightForEachLora) {
-  const auto node = make_fuse_node();
-  const Params params(node->spec(), {{"weights", Value::List{0.6, 0.9}}});
-  EXPECT_THAT(node->check(params, {{"base", 1}, {"loras", 1}}),
-              ElementsAre("param 'weights' has 2 numbers, port 'loras' 1 source; there must be one for each"));
-  EXPECT_THAT(node->check(params, {{"base", 1}, {"loras", 2}}), IsEmpty());
-  EXPECT_THAT(node->check(Params(node->spec(), {}), {{"base", 1}, {"loras", 3}}), IsEmpty());
+TEST(Diff, TellsParamsThatDoNotFitTogetherBeforeItRuns) {
+  const auto node = make_diff_node();
+  EXPECT_THAT(checked(*node, {}), IsEmpty());
+  EXPECT_THAT(checked(*node, {{"rank", 8}, {"energy", 0.99}}), IsEmpty());
+  EXPECT_THAT(checked(*node, {{"energy", 0.9}, {"error", 0.1}}),
+              ElementsAre("the params 'energy' and 'error' exclude each other; give one of them"));
+  EXPECT_THAT(checked(*node, {{"energy", 0}}), ElementsAre("energy 0 is out of range: give more than 0 and at most 1"));
+  EXPECT_THAT(checked(*node, {{"error", 1}}), ElementsAre("error 1 is out of range: give at least 0 and less than 1"));
 }
 
 }  // namespace
