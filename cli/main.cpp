@@ -1,10 +1,9 @@
-#include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <charconv>
-#include <cstdlib>
+#include <csignal>
 
 #include "cli/home.h"
 #include "cli/program.h"
+#include "cli/source_date.h"
 #include "cli/usage_error.h"
 #include "nodes/register_nodes.h"
 
@@ -17,24 +16,13 @@ int tell(const UsageError& error) {
   return kWrongInput;
 }
 
-// SOURCE_DATE_EPOCH as ISO 8601: the only date that enters an output (reproducible-builds.org).
-std::optional<std::string> source_date() {
-  const char* text = std::getenv("SOURCE_DATE_EPOCH");
-  if (!text) return std::nullopt;
-  std::int64_t seconds = 0;
-  const std::string_view digits(text);
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
-  if (error != std::errc() || end != digits.data() + digits.size())
-    throw UserError(fmt::format("SOURCE_DATE_EPOCH is '{}'; it is a number of seconds since 1970", digits));
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds)));
-}
-
 int run(int argc, char** argv) {
   const auto files = make_posix_files();
   const SystemClock clock;
   const auto home = find_home();
-  const NodeRegistry registry = make_registry({*files, home / "models", home / "pipelines", source_date()});
-  Program program{*files, clock, registry, home};
+  const auto date = source_date();
+  const NodeRegistry registry = make_registry({*files, home / "models", home / "pipelines", date});
+  Program program{*files, clock, registry, home, date};
 
   CLI::App app{"Atelier: a batch workflow engine for personalised portrait models", "atelier"};
   app.set_version_flag("--version", ATELIER_VERSION);
@@ -46,6 +34,7 @@ int run(int argc, char** argv) {
   add_graph_command(app, program);
   add_nodes_command(app, program);
   add_model_command(app, program);
+  add_lora_command(app, program);
   add_doctor_command(app, program);
   try {
     app.parse(argc, argv);
@@ -61,6 +50,7 @@ int run(int argc, char** argv) {
 }  // namespace atelier::cli
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file over its limit is then a write that fails, told like a full disk
   try {
     return atelier::cli::run(argc, argv);
   } catch (const atelier::UserError& error) {

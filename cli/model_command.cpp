@@ -1,10 +1,10 @@
 #include <fmt/format.h>
-#include <unistd.h>
 #include <limits>
 
 #include "cli/model_commands.h"
 #include "cli/option_checks.h"
 #include "cli/program.h"
+#include "cli/whole_output.h"
 #include "diffusion/model_init.h"
 
 namespace atelier::cli {
@@ -26,7 +26,9 @@ void add_model_command(CLI::App& app, Program& program) {
   init->add_option("DIR", *folder, "The folder to make; the model appears there whole or not at all")
       ->type_name("")
       ->required();
-  init->add_option("--arch", options->arch, "The architecture: sd1, sd2 or sdxl")->type_name("NAME")->capture_default_str();
+  init->add_option("--arch", options->arch, "The architecture: sd1, sd2 or sdxl")
+      ->type_name("NAME")
+      ->capture_default_str();
   init->add_option("--width", options->width, "Channels of the first level, a multiple of 32")
       ->type_name("N")
       ->check(whole_number(kWidthStep, kMostWidth))
@@ -37,29 +39,21 @@ void add_model_command(CLI::App& app, Program& program) {
       ->capture_default_str();
   add_example(*init, "atelier model init --arch sd1 --width 32 --seed 7 out/base");
   init->callback([&program, options, folder] {
-    std::error_code error;
-    const fs::path target = fs::absolute(*folder).lexically_normal();
-    if (fs::exists(target, error) && !(fs::is_directory(target, error) && fs::is_empty(target, error))) {
+    if (is_taken(*folder)) {
       fmt::print(stderr, "{}: is there already and not an empty folder; give another name, or remove it first\n",
                  folder->string());
       program.exit_code = kWrongInput;
       return;
     }
-    fs::path partial = target.has_filename() ? target : target.parent_path();
-    const fs::path place = partial;
-    partial += fmt::format(".partial-{}", getpid());
-    if (const auto made = diffusion::init_model(*options, partial, program.home / "models/clip-tokenizer"); !made) {
-      fs::remove_all(partial, error);
-      fmt::print(stderr, "atelier model init: {}\n", made.error().message);
+    WholeOutput output(program.files, *folder);
+    auto failed = [&](const std::string& what) {
+      fmt::print(stderr, "atelier model init: {}\n", output.told(what));
       program.exit_code = kWrongInput;
-      return;
-    }
-    if (const auto renamed = program.files.rename(partial, place); !renamed) {
-      fs::remove_all(partial, error);
-      fmt::print(stderr, "atelier model init: {}\n", renamed.error().message);
-      program.exit_code = kWrongInput;
-      return;
-    }
+    };
+    if (const auto made = diffusion::init_model(*options, output.partial(), program.home / "models/clip-tokenizer");
+        !made)
+      return failed(made.error().message);
+    if (const auto placed = output.put_in_place(); !placed) return failed(placed.error().message);
     fmt::print("{}: a base of architecture {}, width {}, with random weights of seed {}\n", folder->string(),
                options->arch, options->width, options->seed);
   });

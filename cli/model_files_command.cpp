@@ -1,10 +1,11 @@
 // `atelier model info` and `atelier model convert`: what a base model is, and the same in the other layout.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
+#include "cli/dtype_names.h"
 #include "cli/model_commands.h"
+#include "cli/whole_output.h"
 #include "diffusion/model_write.h"
 
 namespace atelier::cli {
@@ -94,34 +95,21 @@ void tell(Program& program, const char* command, const std::string& what) {
   program.exit_code = kWrongInput;
 }
 
-std::optional<at::ScalarType> dtype_of(const std::string& name) {
-  if (name == "float16") return at::kHalf;
-  if (name == "bfloat16") return at::kBFloat16;
-  if (name == "float32") return at::kFloat;
-  return std::nullopt;
-}
-
 void convert(Program& program, const Given& given, const fs::path& out, const std::string& dtype) {
-  std::error_code error;
-  fs::path target = fs::absolute(out).lexically_normal();
-  if (!target.has_filename()) target = target.parent_path();
-  if (fs::exists(target, error)) return tell(program, "convert", out.string() + ": is there already");
+  WholeOutput output(program.files, out);
+  if (std::error_code error; fs::exists(output.place(), error))
+    return tell(program, "convert", out.string() + ": is there already");
   const auto model = open(given, program);
   if (!model) return tell(program, "convert", model.error().message);
   for (const auto& note : model->notes()) fmt::print(stderr, "note: {}\n", note);
-  fs::path partial = target;
-  partial += fmt::format(".partial-{}", getpid());
   diffusion::WriteOptions options;
   options.layout = diffusion::layout_named(out);
-  options.dtype = dtype_of(dtype);
-  options.title = target.stem().string();
-  auto failed = [&](const std::string& what) {
-    fs::remove_all(partial, error);
-    tell(program, "convert", what);
-  };
-  if (const auto written = diffusion::write_model(*model, {}, partial, options); !written)
+  options.dtype = dtype_named(dtype);
+  options.title = output.place().stem().string();
+  auto failed = [&](const std::string& what) { tell(program, "convert", output.told(what)); };
+  if (const auto written = diffusion::write_model(*model, {}, output.partial(), options); !written)
     return failed(written.error().message);
-  if (const auto renamed = program.files.rename(partial, target); !renamed) return failed(renamed.error().message);
+  if (const auto placed = output.put_in_place(); !placed) return failed(placed.error().message);
   fmt::print("{}: {} as {}\n", out.string(), architecture_name(model->architecture()),
              options.layout == ModelLayout::original_file ? "one file in the original layout" : "a diffusers folder");
 }

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,9 @@ struct Program {
   Files& files;
   const Clock& clock;
   const NodeRegistry& registry;
-  std::filesystem::path home;  // where models/ and pipelines/ lie
-  int exit_code = kSucceeded;  // set by the command that ran
+  std::filesystem::path home;       // where models/ and pipelines/ lie
+  std::optional<std::string> date;  // of outputs, from SOURCE_DATE_EPOCH
+  int exit_code = kSucceeded;       // set by the command that ran
 };
 
 // Options of the commands that read a batch.
@@ -61,6 +63,7 @@ void add_validate_command(CLI::App& app, Program& program);
 void add_graph_command(CLI::App& app, Program& program);
 void add_nodes_command(CLI::App& app, Program& program);
 void add_model_command(CLI::App& app, Program& program);
+void add_lora_command(CLI::App& app, Program& program);
 void add_doctor_command(CLI::App& app, Program& program);
 
 }  // namespace atelier::cli

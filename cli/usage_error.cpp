@@ -26,7 +26,10 @@ std::vector<std::string> option_names(const CLI::App& command) {
 
 // How many arguments without a dash a command takes.
 std::size_t places(const CLI::App& command) {
-  return command.get_options([](const CLI::Option* option) { return option->get_positional(); }).size();
+  std::size_t places = 0;
+  for (const CLI::Option* option : command.get_options([](const CLI::Option* o) { return o->get_positional(); }))
+    places += static_cast<std::size_t>(option->get_items_expected_max());
+  return places;
 }
 
 // A letter's nearest is any other letter: what begins with it is meant, if anything.

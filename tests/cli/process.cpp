@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <csignal>
@@ -32,7 +33,8 @@ void redirect(const fs::path& file, int to) {
 
 fs::path atelier_program() { return fs::path(ATELIER_BINARY_DIR) / "cli/atelier"; }
 
-Process::Process(std::vector<std::string> arguments, const fs::path& folder)
+Process::Process(std::vector<std::string> arguments, const fs::path& folder,
+                 std::optional<std::uint64_t> most_file_bytes)
     : out_(temporary_file("out")), err_(temporary_file("err")) {
   arguments.insert(arguments.begin(), atelier_program().string());
   std::vector<char*> native;
@@ -43,6 +45,10 @@ Process::Process(std::vector<std::string> arguments, const fs::path& folder)
   redirect(out_, STDOUT_FILENO);
   redirect(err_, STDERR_FILENO);
   if (!folder.empty() && chdir(folder.c_str()) != 0) _exit(126);
+  if (most_file_bytes) {
+    const rlimit limit{*most_file_bytes, *most_file_bytes};
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(126);
+  }
   execv(native[0], native.data());
   _exit(127);
 }

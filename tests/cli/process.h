@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,9 @@ struct Finished {
 // A started process; killed and reaped by the destructor if it still runs.
 class Process {
  public:
-  explicit Process(std::vector<std::string> arguments, const std::filesystem::path& folder = {});
+  // `most_file_bytes`: no file that it writes may be longer, as on a disk that fills up.
+  explicit Process(std::vector<std::string> arguments, const std::filesystem::path& folder = {},
+                   std::optional<std::uint64_t> most_file_bytes = {});
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;

@@ -37,11 +37,48 @@ TEST_P(WrongUsage, IsTold) {
 const WrongWords usages[] = {
     {"NoCommand",
      {},
-     "atelier: a command is missing; expected one of run, plan, validate, graph, nodes, model, doctor\n"
+     "atelier: a command is missing; expected one of run, plan, validate, graph, nodes, model, lora, doctor\n"
      "Try 'atelier --help'.\n"},
     {"NoCommandOfModel",
      {"model"},
      "atelier: a command is missing; expected one of init, info, convert\nTry 'atelier model --help'.\n"},
+    {"NoCommandOfLora",
+     {"lora"},
+     "atelier: a command is missing; expected one of info, diff, combine, resize, extract, fuse, convert, compare, "
+     "check\nTry 'atelier lora --help'.\n"},
+    {"UnknownCommandOfLora",
+     {"lora", "substract", "a", "b"},
+     "atelier: unknown command 'substract'\nTry 'atelier lora --help'.\n"},
+    {"NoOutputOfLoraDiff", {"lora", "diff", "a", "b"}, "atelier: --out is required\nTry 'atelier lora diff --help'.\n"},
+    {"NoNamingOfLoraConvert",
+     {"lora", "convert", "a", "-o", "b"},
+     "atelier: --to is required\nTry 'atelier lora convert --help'.\n"},
+    {"ManyArgumentsBeforeAWrongRank",
+     {"lora", "combine", "a", "b", "c", "-o", "d", "--rank", "0"},
+     "atelier: --rank: expects a whole number from 1 to 65536, is '0'\nTry 'atelier lora combine --help'.\n"},
+    {"EnergyOverOne",
+     {"lora", "resize", "a", "-o", "b", "--energy", "90"},
+     "atelier: --energy: expects a number over 0 and at most 1, is '90'\nTry 'atelier lora resize --help'.\n"},
+    {"ErrorOfOne",
+     {"lora", "resize", "a", "-o", "b", "--error", "1"},
+     "atelier: --error: expects a number from 0 to below 1, is '1'\nTry 'atelier lora resize --help'.\n"},
+    {"EnergyThatIsNoNumber",
+     {"lora", "resize", "a", "-o", "b", "--energy", "nan"},
+     "atelier: --energy: expects a number over 0 and at most 1, is 'nan'\nTry 'atelier lora resize --help'.\n"},
+    {"EnergyAndError",
+     {"lora", "resize", "a", "-o", "b", "--energy", "0.9", "--error", "0.1"},
+     "atelier: --energy excludes --error\nTry 'atelier lora resize --help'.\n"},
+    {"NegativeTolerance",
+     {"lora", "compare", "a", "b", "--tolerance=-1"},
+     "atelier: --tolerance: expects a number of at least 0, is '-1'\nTry 'atelier lora compare --help'.\n"},
+    {"UnknownMethod",
+     {"lora", "combine", "a", "-o", "b", "--method", "tise"},
+     "atelier: --method: expects sum, ties or dare, is 'tise'; did you mean 'ties'?\n"
+     "Try 'atelier lora combine --help'.\n"},
+    {"UnknownNaming",
+     {"lora", "convert", "a", "-o", "b", "--to", "koya"},
+     "atelier: --to: expects kohya, diffusers or peft, is 'koya'; did you mean 'kohya'?\n"
+     "Try 'atelier lora convert --help'.\n"},
     {"UnknownCommandOfModel",
      {"model", "int", "x"},
      "atelier: unknown command 'int'; did you mean 'init'?\nTry 'atelier model --help'.\n"},
@@ -118,10 +155,18 @@ TEST(Usage, ValidateKnowsAPipelineFromABatch) {
 }
 
 TEST(Usage, EveryCommandHasAnExampleInItsHelp) {
-  for (const char* command : {"run", "plan", "validate", "graph", "nodes", "model", "doctor"}) {
+  for (const char* command : {"run", "plan", "validate", "graph", "nodes", "model", "lora", "doctor"}) {
     const auto finished = atelier({command, "--help"});
     EXPECT_EQ(finished.exit_code, 0) << command;
     EXPECT_NE(finished.out.find("Example:\n  atelier " + std::string(command)), std::string::npos) << finished.out;
+  }
+}
+
+TEST(Usage, EveryCommandOfLoraHasAnExampleInItsHelp) {
+  for (const char* command : {"info", "diff", "combine", "resize", "extract", "fuse", "convert", "compare", "check"}) {
+    const auto finished = atelier({"lora", command, "--help"});
+    EXPECT_EQ(finished.exit_code, 0) << command;
+    EXPECT_NE(finished.out.find("Example:\n  atelier lora " + std::string(command)), std::string::npos) << finished.out;
   }
 }
 
