@@ -27,6 +27,7 @@ constexpr std::array kParts = {LoraPart::unet, LoraPart::text_encoder, LoraPart:
 constexpr const char* kPeftWeights = "adapter_model.safetensors";
 constexpr const char* kPeftConfig = "adapter_config.json";
 constexpr const char* kOperationKey = "atelier.operation";
+constexpr double kToldError = 0.01;  // relative
 constexpr const char* kMergedKey = "modelspec.merged_from";
 
 tl::unexpected<Error> about(const fs::path& path, const Error& error) {
@@ -125,10 +126,15 @@ LoraLayer with_kernel(const std::string& name, LoraLayer layer) {
   return layer;
 }
 
-/// One layer as factors; nothing where it is zero.
-Result<std::optional<LoraLayer>> factors_of(const std::string& name, const LayerUpdate& update,
-                                            const LoraWeights& weights, const std::optional<RankLimit>& limit) {
-  if (update.is_plain()) return update.thin;
+/// One layer as factors, nothing where it is zero, and what that cost where it was a full matrix.
+struct MadeLayer {
+  std::optional<LoraLayer> layer;
+  double squared_norm = 0, squared_error = 0;  // Frobenius; 0 where nothing was lost
+};
+
+Result<MadeLayer> factors_of(const std::string& name, const LayerUpdate& update, const LoraWeights& weights,
+                             const std::optional<RankLimit>& limit) {
+  if (update.is_plain()) return MadeLayer{update.thin};
   at::Tensor delta;
   if (update.magnitude) {
     const auto part = weights.find(part_of(name));
@@ -140,13 +146,13 @@ Result<std::optional<LoraLayer>> factors_of(const std::string& name, const Layer
     if (!on_weight) return tl::unexpected(on_weight.error());
     delta = *std::move(on_weight);
   } else if (auto exact = update.dense->as_layer(); exact && !limit) {
-    return with_kernel(name, *std::move(exact));
+    return MadeLayer{with_kernel(name, *std::move(exact))};
   } else {
     delta = update.dense->delta();
   }
   auto reduced = reduce_dense(delta, *limit);
-  if (!reduced.layer) return std::nullopt;
-  return with_kernel(name, *std::move(reduced.layer));
+  if (!reduced.layer) return MadeLayer{};
+  return MadeLayer{with_kernel(name, *std::move(reduced.layer)), reduced.squared_norm, reduced.squared_error};
 }
 
 Result<void> check_needs(const std::string& name, const LayerUpdate& update, const LoraNeeds& needs) {
@@ -214,7 +220,7 @@ Result<LoraSource> open_lora(const fs::path& path, bool skip_unknown) {
   return source;
 }
 
-Result<Lora> lora_of(const LoraSource& source, const LoraNeeds& needs) {
+Result<LoraResult> lora_of(const LoraSource& source, const LoraNeeds& needs) {
   const auto layers = layers_of(source.updates);
   for (const auto& [name, update] : layers)
     if (auto met = check_needs(name, update, needs); !met) return about(source.path, met.error());
@@ -227,13 +233,22 @@ Result<Lora> lora_of(const LoraSource& source, const LoraNeeds& needs) {
   auto factors = for_each_layer(
       layers, [&](const auto& item) { return factors_of(item.first, item.second, weights, needs.limit); });
   if (!factors) return about(source.path, factors.error());
-  Lora lora{.layers = {}, .base = source.updates.lora.base};
-  auto layer = factors->begin();
+  LoraResult result;
+  result.lora.base = source.updates.lora.base;
+  double squared_norm = 0, squared_error = 0;
+  auto made = factors->begin();
   for (const auto& [name, update] : layers) {
-    if (*layer) lora.layers[name] = **std::move(layer);
-    ++layer;
+    squared_norm += made->squared_norm;
+    squared_error += made->squared_error;
+    if (made->layer) result.lora.layers[name] = *std::move(made->layer);
+    ++made;
   }
-  return lora;
+  if (squared_norm == 0) return result;
+  result.relative_error = ratio_of_squares(squared_error, squared_norm);
+  if (*result.relative_error > kToldError)
+    result.notes.push_back(fmt::format("{}: its full matrices are {:.1f} % off as a LoRA; a higher rank keeps more",
+                                       source.path.string(), 100 * *result.relative_error));
+  return result;
 }
 
 Provenance::Provenance(std::string_view operation) : operation_({{"name", operation}}) {}
@@ -293,9 +308,7 @@ Result<std::string> hash_of(const BaseModel& base) {
   for (const ModelPart part : base.parts()) {
     for (const fs::path& path : base.stored(part).files) {
       if (!seen.insert(path).second) continue;  // a single file holds all parts
-      const auto mapped = MappedFile::open(path);
-      if (!mapped) return tl::unexpected(mapped.error());
-      hash.update((*mapped)->bytes());
+      if (auto added = add_file(hash, path); !added) return tl::unexpected(added.error());
     }
   }
   return hash.hex();

@@ -12,6 +12,7 @@
 #include "diffusion/base_model.h"
 #include "diffusion/lora_format.h"
 #include "diffusion/lora_names.h"
+#include "diffusion/lora_operations.h"
 #include "diffusion/lora_reduce.h"
 #include "diffusion/lora_updates.h"
 
@@ -37,9 +38,10 @@ struct LoraNeeds {
   std::optional<RankLimit> limit{};  ///< what full matrices (LoHa, LoKr, DoRA) are brought to
 };
 
-/// The file as a LoRA. LoHa and LoKr that are exact products of fewer ranks than their sides need no limit. Errors,
-/// with the path: what as_lora() says where a need is not given; a layer that the base does not have.
-Result<Lora> lora_of(const LoraSource& source, const LoraNeeds& needs = {});
+/// The file as a LoRA, with what it cost to bring full matrices to factors. LoHa and LoKr that are exact products of
+/// fewer ranks than their sides need no limit. Errors, with the path: what as_lora() says where a need is not given; a
+/// layer that the base does not have.
+Result<LoraResult> lora_of(const LoraSource& source, const LoraNeeds& needs = {});
 
 /// What is written.
 struct LoraOutput {

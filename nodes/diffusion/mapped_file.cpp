@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 namespace atelier::diffusion {
@@ -37,6 +38,13 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem
     return fail(fmt::format("{}: cannot be mapped: {}", path.string(), std::strerror(errno)));
   }
   return std::shared_ptr<const MappedFile>(new MappedFile(static_cast<const std::byte*>(data), size));
+}
+
+void MappedFile::forget(std::span<const std::byte> part) const noexcept {
+  static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<std::uintptr_t>(part.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<std::uintptr_t>(part.data() + part.size()) / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);  // only advice
 }
 
 MappedFile::~MappedFile() {

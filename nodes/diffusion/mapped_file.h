@@ -22,6 +22,9 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
 
+  /// Whole pages of a part of the file are no longer this process's memory until somebody looks at them again.
+  void forget(std::span<const std::byte> part) const noexcept;
+
  private:
   MappedFile(const std::byte* data, std::size_t size) noexcept : data_(data), size_(size) {}
   const std::byte* data_;

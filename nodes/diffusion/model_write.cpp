@@ -102,7 +102,7 @@ std::vector<PlannedTensor> plan_places(const WeightMap& weights, const std::vect
 }
 
 std::vector<PlannedTensor> plan_rewritten(
-    const WeightMap& tensors, std::vector<PlannedTensor> changed,
+    WeightMap tensors, std::vector<PlannedTensor> changed,
     const std::function<std::optional<at::ScalarType>(const std::string&)>& dtype) {
   std::map<std::string, PlannedTensor*> by_key;
   for (PlannedTensor& one : changed) by_key[one.name] = &one;

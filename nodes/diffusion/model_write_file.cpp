@@ -50,7 +50,7 @@ Result<void> rewrite(const BaseModel& base, const ModelChanges& changes, const f
   if (changes.empty() && !options.dtype && !asked) return copy_bytes(base.path(), path);
   const auto file = Safetensors::open(base.path());
   if (!file) return tl::unexpected(file.error());
-  const auto tensors = file->tensors();
+  auto tensors = file->tensors();
   if (!tensors) return tl::unexpected(tensors.error());
   std::vector<PlannedTensor> changed;
   for (const auto& [part, of_part] : changes) {
@@ -65,7 +65,7 @@ Result<void> rewrite(const BaseModel& base, const ModelChanges& changes, const f
   if (asked) metadata["modelspec.prediction_type"] = modelspec_prediction(kind_of(base));
   add(metadata, options.metadata);
   const auto dtype = [&](const std::string& key) { return is_weight(key, base) ? options.dtype : std::nullopt; };
-  return stream_safetensors(path, plan_rewritten(*tensors, std::move(changed), dtype), metadata,
+  return stream_safetensors(path, plan_rewritten(*std::move(tensors), std::move(changed), dtype), metadata,
                             with_hash(options.late));
 }
 

@@ -95,15 +95,15 @@ Result<void> write_weight_file(const fs::path& from, const WeightMap& weights, c
   if (changes.empty() && !options.dtype) return copy_into(from, to);
   const auto file = Safetensors::open(from);
   if (!file) return tl::unexpected(file.error());
-  const auto tensors = file->tensors();
+  auto tensors = file->tensors();
   if (!tensors) return tl::unexpected(tensors.error());
   if (auto made = make_folder(to.parent_path()); !made) return made;
   Metadata metadata = file->metadata();
   for (const auto& [key, value] : options.metadata) metadata[key] = value;
   auto changed = plan_places(weights, places, changes, options.dtype, PlacesWritten::changed);
   return stream_safetensors(
-      to, plan_rewritten(*tensors, std::move(changed), [&](const std::string&) { return options.dtype; }), metadata,
-      options.late);
+      to, plan_rewritten(*std::move(tensors), std::move(changed), [&](const std::string&) { return options.dtype; }),
+      metadata, options.late);
 }
 
 uint64_t bytes_of_tensors(const fs::path& path) {

@@ -23,7 +23,7 @@ std::vector<PlannedTensor> plan_places(const WeightMap& weights, const std::vect
 /// A file's own tensors, in `dtype` where one is given, with those of `changed` in their places, reshaped to what the
 /// file has: a 1x1 convolution may be a linear layer there.
 std::vector<PlannedTensor> plan_rewritten(
-    const WeightMap& tensors, std::vector<PlannedTensor> changed,
+    WeightMap tensors, std::vector<PlannedTensor> changed,
     const std::function<std::optional<at::ScalarType>(const std::string&)>& dtype);
 
 /// The changes of a part; none where it has none.

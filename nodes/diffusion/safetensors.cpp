@@ -70,7 +70,8 @@ Result<at::Tensor> Safetensors::tensor(const std::string& name) const {
     return copy;
   }
   return at::from_blob(
-      const_cast<std::byte*>(bytes.data()), entry.shape, [keep = file_](void*) {}, options);
+      const_cast<std::byte*>(bytes.data()), entry.shape, [keep = file_, bytes](void*) { keep->forget(bytes); },
+      options);
 }
 
 Result<WeightMap> Safetensors::tensors() const {

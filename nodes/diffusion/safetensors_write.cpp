@@ -1,18 +1,15 @@
 #include "diffusion/safetensors_write.h"
 
 #include <ATen/ATen.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <condition_variable>
-#include <cstring>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "diffusion/sequential_file.h"
 #include "diffusion/sha256.h"
 #include "diffusion/task_threads.h"
 
@@ -20,7 +17,7 @@ namespace atelier::diffusion {
 namespace {
 
 constexpr std::size_t kHeaderAlignment = 8;
-constexpr std::size_t kMadeAhead = std::size_t{128} << 20;  // bytes that wait for the hash at most
+constexpr std::size_t kMadeAhead = std::size_t{32} << 20;  // bytes that wait for their turn at most
 
 const char* dtype_name(at::ScalarType type) {
   switch (type) {
@@ -84,58 +81,12 @@ std::span<const std::byte> bytes_of(const at::Tensor& contiguous) {
           static_cast<std::size_t>(contiguous.numel()) * contiguous.element_size()};
 }
 
-/// A file that is being written, at any place and from any thread.
-class OutputFile {
+/// Takes tensors in any order, and hashes and writes them in the file's, on its own thread.
+class OrderedWriter {
  public:
-  static Result<OutputFile> create(const std::filesystem::path& path) {
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    OutputFile file(fd, path);
-    if (fd < 0) return file.disk_error();
-    return file;
-  }
-
-  OutputFile(OutputFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
-  OutputFile& operator=(OutputFile&&) = delete;
-  ~OutputFile() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
-  Result<void> write_at(std::size_t offset, std::span<const std::byte> bytes) const {
-    const auto begin = static_cast<off_t>(offset);
-    const auto size = static_cast<off_t>(bytes.size());
-    while (!bytes.empty()) {
-      const ssize_t done = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-      if (done < 0 && errno == EINTR) continue;
-      if (done < 0) return disk_error();
-      bytes = bytes.subspan(static_cast<std::size_t>(done));
-      offset += static_cast<std::size_t>(done);
-    }
-    // The disk begins now and not with the last byte.
-    ::sync_file_range(fd_, begin, size, SYNC_FILE_RANGE_WRITE);
-    return {};
-  }
-
-  /// Durable when it returns.
-  Result<void> finish() {
-    if (::fsync(fd_) != 0) return disk_error();
-    if (::close(std::exchange(fd_, -1)) != 0) return disk_error();
-    return {};
-  }
-
- private:
-  OutputFile(int fd, std::filesystem::path path) : fd_(fd), path_(std::move(path)) {}
-  tl::unexpected<Error> disk_error() const {
-    return fail(fmt::format("{}: cannot be written: {}", path_.string(), std::strerror(errno)));
-  }
-  int fd_;
-  std::filesystem::path path_;
-};
-
-/// Takes tensors in any order and hashes them in the file's, on its own thread.
-class OrderedHash {
- public:
-  explicit OrderedHash(std::size_t count) : waiting_(count), thread_([this] { run(); }) {}
-  ~OrderedHash() { stop(); }
+  OrderedWriter(std::size_t count, SequentialFile& file, bool hashes)
+      : waiting_(count), file_(file), hashes_(hashes), thread_([this] { run(); }) {}
+  ~OrderedWriter() { stop(); }
 
   /// Waits while more than kMadeAhead bytes wait for their turn, but never for the next in order.
   void put(std::size_t place, at::Tensor tensor) {
@@ -157,10 +108,16 @@ class OrderedHash {
     if (thread_.joinable()) thread_.join();
   }
 
-  /// Waits for all tensors.
-  std::string hex() {
+  bool has_stopped() {
+    const std::lock_guard lock(mutex_);
+    return stopped_;
+  }
+
+  /// Waits for all tensors; the hash of their bytes, empty where none is taken. Errors: the disk's.
+  Result<std::string> finish() {
     if (thread_.joinable()) thread_.join();
-    return hash_.hex();
+    if (failure_) return tl::unexpected(*failure_);
+    return hashes_ ? hash_.hex() : std::string();
   }
 
  private:
@@ -169,12 +126,19 @@ class OrderedHash {
     while (next_ < waiting_.size()) {
       changed_.wait(lock, [&] { return waiting_[next_].has_value() || stopped_; });
       if (stopped_) return;
-      const at::Tensor tensor = *std::exchange(waiting_[next_], std::nullopt);
+      std::optional<at::Tensor> tensor = std::exchange(waiting_[next_], std::nullopt);
       lock.unlock();
-      hash_.update(bytes_of(tensor));
+      const std::size_t size = bytes_of(*tensor).size();
+      if (hashes_) hash_.update(bytes_of(*tensor));
+      const auto written = file_.append(bytes_of(*tensor));
+      tensor.reset();
       lock.lock();
-      ahead_ -= bytes_of(tensor).size();
+      ahead_ -= size;
       ++next_;
+      if (!written) {
+        failure_ = written.error();
+        stopped_ = true;
+      }
       changed_.notify_all();
     }
   }
@@ -182,8 +146,11 @@ class OrderedHash {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::optional<at::Tensor>> waiting_;
+  SequentialFile& file_;
+  const bool hashes_;
   std::size_t next_ = 0, ahead_ = 0;
   bool stopped_ = false;
+  std::optional<Error> failure_;
   Sha256 hash_;
   std::thread thread_;  // last: it uses all that is above
 };
@@ -197,42 +164,27 @@ Result<at::Tensor> made(const PlannedTensor& tensor) {
   return value->detach().to(at::kCPU).contiguous();
 }
 
-/// Makes and writes all tensors behind a header of `data_start` bytes.
-Result<void> write_data(const OutputFile& file, const std::vector<PlannedTensor>& tensors, std::size_t data_start,
-                        OrderedHash* hash) {
-  std::vector<std::size_t> offsets;
-  std::size_t at = data_start;
-  for (const PlannedTensor& tensor : tensors) {
-    offsets.push_back(at);
-    at += bytes_of(tensor);
-  }
+/// Makes all tensors and hands them over. What made one is gone afterwards, and with it what it held.
+Result<void> make_all(std::vector<PlannedTensor>& tensors, OrderedWriter& writer) {
   std::mutex mutex;
   std::optional<std::pair<std::size_t, Error>> failure;  // the first by place
-  const auto failed = [&](std::size_t place, const Error& error) {
-    const std::lock_guard lock(mutex);
-    if (!failure || place < failure->first) failure.emplace(place, error);
-    if (hash != nullptr) hash->stop();
-  };
-  const auto has_failed = [&] {
-    const std::lock_guard lock(mutex);
-    return failure.has_value();
-  };
   for_each_task(static_cast<int64_t>(tensors.size()), [&](int64_t i) {
     const auto place = static_cast<std::size_t>(i);
-    if (has_failed()) return;
-    const auto tensor = made(tensors[place]);
-    if (!tensor) return failed(place, tensor.error());
-    if (auto written = file.write_at(offsets[place], bytes_of(*tensor)); !written)
-      return failed(place, written.error());
-    if (hash != nullptr) hash->put(place, *tensor);
+    if (writer.has_stopped()) return;
+    auto tensor = made(tensors[place]);
+    tensors[place].make = nullptr;
+    if (tensor) return writer.put(place, *std::move(tensor));
+    const std::lock_guard lock(mutex);
+    if (!failure || place < failure->first) failure.emplace(place, tensor.error());
+    writer.stop();
   });
   if (failure) return tl::unexpected(failure->second);
   return {};
 }
 
 Result<std::string> final_header(const std::vector<PlannedTensor>& tensors, Metadata metadata, const LateMetadata& late,
-                                 OrderedHash& hash, std::size_t size) {
-  auto known = late.known(hash.hex());
+                                 const std::string& hash, std::size_t size) {
+  auto known = late.known(hash);
   if (!known) return tl::unexpected(known.error());
   for (auto& [key, value] : *known) metadata[key] = value;
   std::string header = header_text(tensors, metadata, size);
@@ -258,19 +210,21 @@ Result<void> stream_safetensors(const std::filesystem::path& path, std::vector<P
   if (late)
     for (const auto& [key, value] : late->placeholder) laid_out[key] = value;
   std::string header = header_text(tensors, laid_out);
-  auto file = OutputFile::create(path);
+  std::size_t size = header.size();
+  for (const PlannedTensor& tensor : tensors) size += bytes_of(tensor);
+  auto file = SequentialFile::create(path, size);
   if (!file) return tl::unexpected(file.error());
-  std::optional<OrderedHash> hash;
-  if (late) hash.emplace(tensors.size());
-  auto written = write_data(*file, tensors, header.size(), hash ? &*hash : nullptr);
-  if (!written) return written;
+  if (auto begun = (*file)->append(std::as_bytes(std::span(header))); !begun) return begun;
+  OrderedWriter writer(tensors.size(), **file, late.has_value());
+  if (auto all = make_all(tensors, writer); !all) return all;
+  const auto hash = writer.finish();
+  if (!hash) return tl::unexpected(hash.error());
   if (late) {
     auto final = final_header(tensors, laid_out, *late, *hash, header.size());
     if (!final) return fail(fmt::format("{}: {}", path.string(), final.error().message));
     header = *std::move(final);
   }
-  if (written = file->write_at(0, std::as_bytes(std::span(header))); !written) return written;
-  return file->finish();
+  return (*file)->finish(std::as_bytes(std::span(header)));
 }
 
 bool visit_safetensors_bytes(const WeightMap& tensors, const Metadata& metadata,

@@ -34,8 +34,8 @@ struct LateMetadata {
 };
 
 /// write_safetensors() of safetensors.h for tensors that are made meanwhile: on all of libtorch's threads, each tensor
-/// by one, so that the bytes are the same on one thread and on many. The hash is taken on a thread of its own.
-/// At most some hundred megabytes are made and not yet written. What `path` holds is durable when this returns. Errors:
+/// by one, so that the bytes are the same on one thread and on many; hashed and written on others. At most 32 MiB wait
+/// for their turn. What `path` holds is durable when this returns. Errors:
 /// the first of `make`; a tensor of another dtype or shape than planned; late metadata that is longer than its
 /// placeholder; a dtype that the format lacks; the disk's own, with the path. After one the file is no safetensors.
 Result<void> stream_safetensors(const std::filesystem::path& path, std::vector<PlannedTensor> tensors,

@@ -4,7 +4,11 @@
 #include <openssl/evp.h>
 
 #include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <stdexcept>
+#include <vector>
 
 namespace atelier::diffusion {
 
@@ -26,6 +30,25 @@ std::string Sha256::hex() {
   std::string text;
   for (unsigned int i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
   return text;
+}
+
+Result<void> add_file(Sha256& hash, const std::filesystem::path& path, std::size_t offset) {
+  constexpr std::size_t block = std::size_t{256} << 10;  // stays in the second cache
+  const auto disk_error = [&] {
+    return fail(fmt::format("{}: cannot be read: {}", path.string(), std::strerror(errno)));
+  };
+  struct Close {
+    void operator()(std::FILE* file) const noexcept { std::fclose(file); }
+  };
+  const std::unique_ptr<std::FILE, Close> file(std::fopen(path.c_str(), "rbe"));
+  if (!file || std::setvbuf(file.get(), nullptr, _IONBF, 0) != 0 ||
+      ::fseeko(file.get(), static_cast<off_t>(offset), SEEK_SET) != 0)
+    return disk_error();
+  std::vector<std::byte> buffer(block);
+  while (const std::size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get()))
+    hash.update(std::span(buffer).first(got));
+  if (std::ferror(file.get()) != 0) return disk_error();
+  return {};
 }
 
 }  // namespace atelier::diffusion

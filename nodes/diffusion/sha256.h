@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
+
+#include "diffusion/error.h"
 
 struct evp_md_ctx_st;
 
@@ -27,5 +30,9 @@ class Sha256 {
   };
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
+
+/// Adds a file's bytes from `offset` on. They are read, not mapped: a mapping beside another of the same file would
+/// count as memory twice. Errors: the disk's, with the path.
+Result<void> add_file(Sha256& hash, const std::filesystem::path& path, std::size_t offset = 0);
 
 }  // namespace atelier::diffusion

@@ -48,7 +48,7 @@ class LoraFilesTest : public testing::Test {
 TEST_F(LoraFilesTest, ThroughAllDialectsAndBackWithTheirAlphasAreTheSameBytes) {
   const auto convert = [&](const fs::path& from, const std::string& to, LoraNaming naming) {
     const LoraSource source = opened(from);
-    EXPECT_TRUE(write_lora(*lora_of(source), folder / to, {.naming = naming, .alphas = LoraAlphas::keep}));
+    EXPECT_TRUE(write_lora(lora_of(source)->lora, folder / to, {.naming = naming, .alphas = LoraAlphas::keep}));
     return folder / to;
   };
   const fs::path first = written("a.safetensors", {.alphas = LoraAlphas::keep});
@@ -58,21 +58,21 @@ TEST_F(LoraFilesTest, ThroughAllDialectsAndBackWithTheirAlphasAreTheSameBytes) {
   EXPECT_EQ(test::bytes_of(back), test::bytes_of(first));
   EXPECT_TRUE(fs::exists(peft / "unet/adapter_config.json") && fs::exists(peft / "text_encoder/adapter_config.json"));
   for (const fs::path& path : {diffusers, peft, back})
-    EXPECT_EQ(compare(*lora_of(opened(path)), *lora_of(opened(first)))->relative, 0) << path;
+    EXPECT_EQ(compare(lora_of(opened(path))->lora, lora_of(opened(first))->lora)->relative, 0) << path;
 }
 
 TEST_F(LoraFilesTest, OfOneModelInPeftsNamingAreOneFolder) {
   lora.layers.erase(kText);
   const LoraSource source = opened(written("peft", {.naming = LoraNaming::peft}));
   EXPECT_EQ(source.updates.naming, LoraNaming::peft);
-  EXPECT_EQ(lora_of(source)->layers.size(), lora.layers.size());
+  EXPECT_EQ(lora_of(source)->lora.layers.size(), lora.layers.size());
 }
 
 TEST_F(LoraFilesTest, AreRoundedOnceToTheDtype) {
   for (const at::ScalarType dtype : {at::kHalf, at::kBFloat16, at::kFloat}) {
     const LoraSource source = opened(written(toString(dtype) + std::string(".safetensors"), {.dtype = dtype}));
     EXPECT_EQ(source.dtype, dtype);
-    EXPECT_LT(compare(*lora_of(source), lora)->relative, dtype == at::kFloat ? 1e-6 : 1e-2);
+    EXPECT_LT(compare(lora_of(source)->lora, lora)->relative, dtype == at::kFloat ? 1e-6 : 1e-2);
   }
   lora.layers.begin()->second.b.mul_(1e7);
   EXPECT_THAT(write_lora(lora, folder / "x.safetensors", {.dtype = at::kHalf}).error().message,
@@ -107,11 +107,15 @@ TEST_F(LoraFilesTest, OfOtherKindsBecomeLoraWithWhatTheyNeed) {
   ASSERT_TRUE(by_rank) << by_rank.error().message;
   for (const auto* made : {&exact, &by_rank}) {
     if (!*made) continue;
-    for (const auto& [name, layer] : (*made)->layers) {
+    for (const auto& [name, layer] : (*made)->lora.layers) {
       const at::Tensor wanted = deltas.at("loha/" + name);
       EXPECT_LT(distance(exact_delta(layer), wanted), 1e-5 * wanted.norm().item<double>()) << name;
     }
   }
+  const auto lossy = lora_of(loha, {.limit = RankLimit{.rank = 1}});
+  EXPECT_GT(lossy->relative_error.value(), 0.01);
+  EXPECT_THAT(lossy->notes, ElementsAre(HasSubstr("loha.safetensors: its full matrices are ")));
+  EXPECT_EQ(by_rank->notes.size(), 0u);
   const LoraSource dora = opened(kGoldens / "lycoris/dora.safetensors");
   EXPECT_THAT(lora_of(dora).error().message,
               HasSubstr("is of the kind DoRA, whose update depends on the base's weight: "
