@@ -1,4 +1,5 @@
 #include "cli/lora_commands.h"
+#include "diffusion/task_threads.h"
 
 namespace atelier::cli {
 
@@ -6,6 +7,7 @@ namespace atelier::cli {
 void add_lora_command(CLI::App& app, Program& program) {
   auto* lora = app.add_subcommand("lora", "LoRA files: tell, subtract, sum, reduce, extract, fuse, convert, compare");
   lora->require_subcommand(1);
+  lora->preparse_callback([](std::size_t) { diffusion::use_all_cores(); });
   add_example(*lora, "atelier lora diff mia-in-the-park.safetensors park.safetensors -o mia.safetensors");
   add_lora_info_command(*lora, program);
   add_lora_diff_command(*lora, program);

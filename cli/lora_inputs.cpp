@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <future>
 
 #include "cli/printable.h"
 #include "diffusion/lora_operations.h"
@@ -22,9 +23,9 @@ void tell_of_skipped(const LoraSource& source) {
                          skipped.size() == 1 ? " is" : "s are", skipped.front()));
 }
 
-Result<OpenLora> open_one(const fs::path& path, const ReadOptions& options, const BaseModel* base,
-                          const std::optional<RankLimit>& limit) {
-  auto source = diffusion::open_lora(path, options.skip_unknown);
+// The source is open already, beside others.
+Result<OpenLora> made_lora(const fs::path& path, Result<LoraSource> source, const BaseModel* base,
+                           const std::optional<RankLimit>& limit) {
   if (!source) return tl::unexpected(source.error());
   tell_of_skipped(*source);
   if (base != nullptr)
@@ -61,9 +62,12 @@ Result<OpenLoras> open_loras(const Program& program, std::span<const fs::path> p
     if (!opened) return tl::unexpected(opened.error());
     base = *std::move(opened);
   }
+  std::vector<std::future<Result<LoraSource>>> opening;  // reading and hashing take time
+  for (const auto& path : paths)
+    opening.push_back(std::async(std::launch::async, diffusion::open_lora, path, options.skip_unknown));
   OpenLoras all;
-  for (const auto& path : paths) {
-    auto one = open_one(path, options, base ? &*base : nullptr, limit);
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    auto one = made_lora(paths[i], opening[i].get(), base ? &*base : nullptr, limit);
     if (!one) return tl::unexpected(one.error());
     all.loras.push_back(*std::move(one));
   }

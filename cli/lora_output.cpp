@@ -70,7 +70,7 @@ diffusion::LoraOutput output_of(const Program& program, const OutOptions& option
   output.dtype = dtype_named(options.dtype).value_or(facts.dtype);
   output.about.title = options.title.empty() ? facts.title.value_or(default_title(options)) : options.title;
   if (!facts.metadata.contains("modelspec.date")) output.about.date = program.date;
-  output.kept = facts.metadata;
+  output.about.more = facts.metadata;
   return output;
 }
 

@@ -12,10 +12,8 @@
 #include "diffusion/finite.h"
 #include "diffusion/layer_tasks.h"
 #include "diffusion/lora_fuse.h"
-#include "diffusion/lora_hash.h"
 #include "diffusion/lora_operations.h"
 #include "diffusion/lora_truncate.h"
-#include "diffusion/mapped_file.h"
 #include "diffusion/sha256.h"
 
 namespace atelier::diffusion {
@@ -47,21 +45,16 @@ at::ScalarType widest(const std::set<at::ScalarType>& dtypes) {
   return at::kFloat;
 }
 
-at::ScalarType dtype_of(const WeightMap& tensors) {
+/// That of the file's factors; alphas are single numbers.
+at::ScalarType dtype_of(const Safetensors& file) {
   std::set<at::ScalarType> dtypes;
-  for (const auto& [key, tensor] : tensors)
-    if (tensor.is_floating_point() && tensor.dim() > 0) dtypes.insert(tensor.scalar_type());
+  for (const auto& [key, entry] : file.entries()) {
+    if (entry.shape.empty()) continue;
+    if (entry.dtype == "F16") dtypes.insert(at::kHalf);
+    if (entry.dtype == "BF16") dtypes.insert(at::kBFloat16);
+    if (entry.dtype == "F32" || entry.dtype == "F64") dtypes.insert(at::kFloat);
+  }
   return dtypes.empty() ? at::kFloat : widest(dtypes);
-}
-
-/// The bytes behind the header of a file.
-Result<void> add_data(Sha256& hash, const fs::path& path) {
-  const auto mapped = MappedFile::open(path);
-  if (!mapped) return tl::unexpected(mapped.error());
-  const auto header = parse_safetensors_header((*mapped)->bytes(), path.string());
-  if (!header) return tl::unexpected(header.error());
-  hash.update((*mapped)->bytes().subspan(header->data_start));
-  return {};
 }
 
 /// One file, with what its layers are called where it is one part's alone.
@@ -70,10 +63,8 @@ Result<LoraSource> open_file(const fs::path& path, bool skip_unknown, Sha256& ha
   if (!updates) return tl::unexpected(updates.error());
   const auto file = Safetensors::open(path);
   if (!file) return tl::unexpected(file.error());
-  const auto tensors = file->tensors();
-  if (!tensors) return tl::unexpected(tensors.error());
-  if (auto added = add_data(hash, path); !added) return tl::unexpected(added.error());
-  return LoraSource{path, *std::move(updates), file->metadata(), {}, dtype_of(*tensors)};
+  if (auto added = add_file(hash, path, file->data_start()); !added) return tl::unexpected(added.error());
+  return LoraSource{path, *std::move(updates), file->metadata(), {}, dtype_of(*file)};
 }
 
 std::string moved_to(const std::string& layer, LoraPart part) {
@@ -174,29 +165,17 @@ Result<void> check_needs(const std::string& name, const LayerUpdate& update, con
                   name, name_of(update.dense->kind())));
 }
 
-Metadata written_metadata(Metadata own, const Metadata& kept) {
-  for (const auto& [key, value] : kept) own.insert({key, value});
-  return own;
-}
-
-/// The file as it is written: in the dtype, hashed anew.
-Result<void> write_file(LoraFile file, const fs::path& path, const LoraOutput& output) {
-  file.metadata = written_metadata(std::move(file.metadata), output.kept);
-  for (auto& [key, tensor] : file.tensors) {
-    if (tensor.dim() == 0) continue;  // alphas stay what they are
-    tensor = tensor.to(output.dtype);
-    if (!is_finite(tensor))
-      return fail(fmt::format("{}: tensor '{}' {}", path.string(), key, not_finite_in(output.dtype)));
-  }
-  add_kohya_hashes(file);
+Result<void> write_file(const LoraFile& file, const fs::path& path, at::ScalarType dtype) {
+  for (const auto& [key, tensor] : file.tensors)
+    if (!is_finite(tensor)) return fail(fmt::format("{}: tensor '{}' {}", path.string(), key, not_finite_in(dtype)));
   return write_safetensors(path, file.tensors, file.metadata);
 }
 
-Result<void> write_adapter(const PeftAdapter& adapter, const fs::path& folder, const LoraOutput& output) {
+Result<void> write_adapter(const PeftAdapter& adapter, const fs::path& folder, at::ScalarType dtype) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) return fail(fmt::format("{}: cannot be made: {}", folder.string(), error.message()));
-  if (auto written = write_file(adapter.file, folder / kPeftWeights, output); !written) return written;
+  if (auto written = write_file(adapter.file, folder / kPeftWeights, dtype); !written) return written;
   std::ofstream config(folder / kPeftConfig, std::ios::binary);
   config << adapter.config.dump(2) << '\n';
   config.close();
@@ -287,17 +266,17 @@ Result<void> write_lora(const Lora& lora, const fs::path& path, const LoraOutput
   if (lora.layers.empty()) return fail(fmt::format("{}: nothing to write: the LoRA has no layers", path.string()));
   switch (output.naming) {
     case LoraNaming::kohya:
-      return write_file(to_kohya(lora, output.about, output.alphas), path, output);
+      return write_file(to_kohya(lora, output.about, output.alphas, output.dtype), path, output.dtype);
     case LoraNaming::diffusers:
-      return write_file(to_diffusers(lora, output.about, output.alphas), path, output);
+      return write_file(to_diffusers(lora, output.about, output.alphas, output.dtype), path, output.dtype);
     case LoraNaming::peft:
       break;
   }
-  const auto adapters = to_peft(lora, output.about, output.alphas);
+  const auto adapters = to_peft(lora, output.about, output.alphas, output.dtype);
   for (const auto& [part, adapter] : adapters) {
     const bool alone = adapters.size() == 1 && part == LoraPart::unet;
     const fs::path folder = alone ? path : path / name_of(part);
-    if (auto written = write_adapter(adapter, folder, output); !written) return written;
+    if (auto written = write_adapter(adapter, folder, output.dtype); !written) return written;
   }
   return {};
 }

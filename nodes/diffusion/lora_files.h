@@ -49,7 +49,6 @@ struct LoraOutput {
   LoraAlphas alphas = LoraAlphas::one;
   at::ScalarType dtype = at::kFloat;  ///< one rounding, at the end
   LoraMetadata about{};
-  Metadata kept{};  ///< metadata of an input that the file goes on to hold, under what the writer says itself
 };
 
 /// How a file came to be, for its metadata: `atelier.operation`, a JSON object with the operation's name, its options

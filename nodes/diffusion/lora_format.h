@@ -17,6 +17,7 @@ struct LoraMetadata {
   std::string title{};                ///< modelspec.title
   std::string resolution{};           ///< modelspec.resolution, "512x512"; empty: not said
   std::optional<std::string> date{};  ///< modelspec.date, ISO 8601; only from SOURCE_DATE_EPOCH
+  Metadata more{};                    ///< under the keys that the file does not say itself
 };
 
 /// A LoRA as the tensors and the metadata of a safetensors file.
@@ -36,12 +37,15 @@ enum class LoraAlphas {
 };
 
 /// The LoRA in kohya's naming (`lora_unet_….lora_down.weight`, `….lora_up.weight`, `….alpha`) for its base's kind (SD
-/// 1.x where it says none; SDXL's UNet in `input_blocks` numbering), float32.
-LoraFile to_kohya(const Lora& lora, const LoraMetadata& metadata, LoraAlphas alphas = LoraAlphas::one);
+/// 1.x where it says none; SDXL's UNet in `input_blocks` numbering). Factors are computed in float32 and rounded once
+/// to `dtype`, here and below; alphas are float32.
+LoraFile to_kohya(const Lora& lora, const LoraMetadata& metadata, LoraAlphas alphas = LoraAlphas::one,
+                  at::ScalarType dtype = at::kFloat);
 
-/// The LoRA as diffusers saves one (`unet.….lora_A.weight`, `text_encoder.text_model.….lora_B.weight`), float32, its
+/// The LoRA as diffusers saves one (`unet.….lora_A.weight`, `text_encoder.text_model.….lora_B.weight`), its
 /// ranks and alphas in the metadata `lora_adapter_metadata`.
-LoraFile to_diffusers(const Lora& lora, const LoraMetadata& metadata, LoraAlphas alphas = LoraAlphas::one);
+LoraFile to_diffusers(const Lora& lora, const LoraMetadata& metadata, LoraAlphas alphas = LoraAlphas::one,
+                      at::ScalarType dtype = at::kFloat);
 
 /// What peft saves into a folder: adapter_model.safetensors and adapter_config.json.
 struct PeftAdapter {
@@ -49,10 +53,10 @@ struct PeftAdapter {
   nlohmann::json config;
 };
 
-/// The LoRA as peft saves it, float32: one adapter for each model that it changes, since peft adapts one model. Names
+/// The LoRA as peft saves it: one adapter for each model that it changes, since peft adapts one model. Names
 /// are those of the modules in transformers 5.
 std::map<LoraPart, PeftAdapter> to_peft(const Lora& lora, const LoraMetadata& metadata,
-                                        LoraAlphas alphas = LoraAlphas::one);
+                                        LoraAlphas alphas = LoraAlphas::one, at::ScalarType dtype = at::kFloat);
 
 /// "unet", "text_encoder", "text_encoder_2": the models' folders in a pipeline of diffusers, and what its LoRA keys
 /// begin with.

@@ -69,6 +69,7 @@ Metadata metadata_of(const Lora& lora, LoraNaming naming, const Extent& extent, 
         fmt::format(R"({{"conv_dim": "{}", "conv_alpha": "{}"}})", conv_rank, number_text(extent.alpha));
   if (!about.resolution.empty()) metadata["modelspec.resolution"] = about.resolution;
   if (about.date) metadata["modelspec.date"] = *about.date;
+  for (const auto& [key, value] : about.more) metadata.insert({key, value});
   return metadata;
 }
 
@@ -78,20 +79,20 @@ struct WrittenLayer {
   double alpha;
 };
 
-WrittenLayer written(const LoraLayer& layer, double largest_alpha, LoraAlphas alphas) {
+WrittenLayer written(const LoraLayer& layer, double largest_alpha, LoraAlphas alphas, at::ScalarType dtype) {
   at::Tensor up = layer.b.flatten(1).to(at::kFloat);
   const bool folded = alphas == LoraAlphas::one && layer.alpha != largest_alpha;
   if (folded) up = up * (layer.alpha / largest_alpha);
   if (layer.a.dim() == 4) up = up.view({up.size(0), up.size(1), 1, 1});
-  return {layer.a.to(at::kFloat).contiguous(), up.contiguous(), folded ? largest_alpha : layer.alpha};
+  return {layer.a.to(dtype).contiguous(), up.to(dtype).contiguous(), folded ? largest_alpha : layer.alpha};
 }
 
 /// The layers of one part under their paths there.
-std::map<std::string, WrittenLayer> layers_of(const Lora& lora, LoraPart part, double largest_alpha,
-                                              LoraAlphas alphas) {
+std::map<std::string, WrittenLayer> layers_of(const Lora& lora, LoraPart part, double largest_alpha, LoraAlphas alphas,
+                                              at::ScalarType dtype) {
   std::map<std::string, WrittenLayer> layers;
   for (const auto& [name, layer] : lora.layers)
-    if (part_of(name) == part) layers[std::string(path_in_part(name))] = written(layer, largest_alpha, alphas);
+    if (part_of(name) == part) layers[std::string(path_in_part(name))] = written(layer, largest_alpha, alphas, dtype);
   return layers;
 }
 
@@ -143,12 +144,12 @@ std::string_view name_of(LoraPart part) {
   return part == LoraPart::text_encoder ? "text_encoder" : "text_encoder_2";
 }
 
-LoraFile to_kohya(const Lora& lora, const LoraMetadata& metadata, LoraAlphas alphas) {
+LoraFile to_kohya(const Lora& lora, const LoraMetadata& metadata, LoraAlphas alphas, at::ScalarType dtype) {
   const Extent extent = extent_of(lora);
   LoraFile file{{}, metadata_of(lora, LoraNaming::kohya, extent, metadata)};
   for (const auto& [name, layer] : lora.layers) {
     const std::string key = kohya_key(name, lora.base.value_or(LoraBase{}).architecture);
-    const WrittenLayer parts = written(layer, extent.alpha, alphas);
+    const WrittenLayer parts = written(layer, extent.alpha, alphas, dtype);
     file.tensors[key + ".lora_down.weight"] = parts.down;
     file.tensors[key + ".lora_up.weight"] = parts.up;
     file.tensors[key + ".alpha"] = at::scalar_tensor(parts.alpha, at::kFloat);
@@ -157,12 +158,12 @@ LoraFile to_kohya(const Lora& lora, const LoraMetadata& metadata, LoraAlphas alp
   return file;
 }
 
-LoraFile to_diffusers(const Lora& lora, const LoraMetadata& metadata, LoraAlphas alphas) {
+LoraFile to_diffusers(const Lora& lora, const LoraMetadata& metadata, LoraAlphas alphas, at::ScalarType dtype) {
   const Extent extent = extent_of(lora);
   LoraFile file{{}, metadata_of(lora, LoraNaming::diffusers, extent, metadata)};
   nlohmann::json adapter = nlohmann::json::object();
   for (const LoraPart part : kParts) {
-    const auto layers = layers_of(lora, part, extent.alpha, alphas);
+    const auto layers = layers_of(lora, part, extent.alpha, alphas, dtype);
     if (layers.empty()) continue;
     for (const auto& [path, layer] : layers) {
       file.tensors[fmt::format("{}.{}.lora_A.weight", name_of(part), path)] = layer.down;
@@ -176,11 +177,12 @@ LoraFile to_diffusers(const Lora& lora, const LoraMetadata& metadata, LoraAlphas
   return file;
 }
 
-std::map<LoraPart, PeftAdapter> to_peft(const Lora& lora, const LoraMetadata& metadata, LoraAlphas alphas) {
+std::map<LoraPart, PeftAdapter> to_peft(const Lora& lora, const LoraMetadata& metadata, LoraAlphas alphas,
+                                        at::ScalarType dtype) {
   const Extent extent = extent_of(lora);
   std::map<LoraPart, PeftAdapter> adapters;
   for (const LoraPart part : kParts) {
-    const auto layers = layers_of(lora, part, extent.alpha, alphas);
+    const auto layers = layers_of(lora, part, extent.alpha, alphas, dtype);
     if (layers.empty()) continue;
     PeftAdapter& adapter = adapters[part];
     adapter.file.metadata = metadata_of(lora, LoraNaming::peft, extent, metadata);

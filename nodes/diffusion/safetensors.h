@@ -28,6 +28,8 @@ class Safetensors {
   const std::filesystem::path& path() const { return path_; }
   const Metadata& metadata() const { return header_.metadata; }
   const std::map<std::string, TensorEntry>& entries() const { return header_.entries; }
+  /// Where the tensors' bytes begin in the file.
+  std::size_t data_start() const { return header_.data_start; }
 
   /// The named tensor on the CPU as a read-only view of the mapping (a copy only where its bytes are not aligned for
   /// its dtype). Never write into it. Errors: no such name; a dtype that torch does not have (U16, U32, U64, F8_…).

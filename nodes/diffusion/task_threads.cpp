@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <exception>
 
 namespace atelier::diffusion {
@@ -18,7 +19,7 @@ void for_each_task(int64_t count, const std::function<void(int64_t)>& task) {
   }
   std::exception_ptr failure;
   std::atomic<bool> failed{false};
-#pragma omp parallel for schedule(dynamic, 1) num_threads(static_cast <int>(threads))
+#pragma omp parallel for schedule(dynamic, 1) num_threads(static_cast<int>(threads))
   for (int64_t i = 0; i < count; ++i) {
     if (failed) continue;
     try {
@@ -28,6 +29,10 @@ void for_each_task(int64_t count, const std::function<void(int64_t)>& task) {
     }
   }
   if (failure) std::rethrow_exception(failure);
+}
+
+void use_all_cores() {
+  if (std::getenv("OMP_NUM_THREADS") == nullptr) at::set_num_threads(omp_get_num_procs());
 }
 
 }  // namespace atelier::diffusion

@@ -91,7 +91,7 @@ TEST_F(LoraFilesTest, SayHowTheyCameToBe) {
   Provenance provenance("diff");
   provenance.option("rank", 32).input("minuend", "aa").input("lora", "bb", {{"weight", 0.5}}).input("lora", "cc");
   provenance.title({{"modelspec.title", "mia"}}).title({}).title({{"modelspec.title", "ink"}});
-  const LoraSource source = opened(written("a.safetensors", {.kept = provenance.metadata()}));
+  const LoraSource source = opened(written("a.safetensors", {.about = {.more = provenance.metadata()}}));
   EXPECT_EQ(nlohmann::json::parse(source.metadata.at("atelier.operation")), nlohmann::json::parse(R"({
     "name": "diff", "rank": 32,
     "inputs": {"minuend": {"sha256": "aa"}, "lora": [{"sha256": "bb", "weight": 0.5}, {"sha256": "cc"}]}})"));
