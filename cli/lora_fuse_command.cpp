@@ -19,7 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using diffusion::BaseModel;
 using diffusion::fail;
-using diffusion::LoraPart;
 using diffusion::LoraSource;
 using diffusion::Metadata;
 using diffusion::ModelPart;
@@ -68,25 +67,11 @@ Result<std::vector<LoraSource>> open_all(const Options& options, const Weighting
   return sources;
 }
 
-std::optional<LoraPart> lora_part(ModelPart part) {
-  switch (part) {
-    case ModelPart::unet:
-      return LoraPart::unet;
-    case ModelPart::text_encoder:
-      return LoraPart::text_encoder;
-    case ModelPart::text_encoder_2:
-      return LoraPart::text_encoder_2;
-    case ModelPart::vae:
-      break;
-  }
-  return std::nullopt;
-}
-
 // Layers of a model that the base does not have at all would be passed over part by part.
 Result<void> check_parts(const BaseModel& base, const LoraSource& source) {
   const auto parts = base.parts();
   for (const auto& [layer, update] : diffusion::layers_of(source.updates)) {
-    const auto has = [&](ModelPart part) { return lora_part(part) == diffusion::part_of(layer); };
+    const auto has = [&](ModelPart part) { return diffusion::lora_part_of(part) == diffusion::part_of(layer); };
     if (std::ranges::none_of(parts, has))
       return fail(fmt::format("{}: LoRA layer '{}': the base model has no such layer", source.path.string(), layer));
   }
@@ -102,7 +87,7 @@ Result<diffusion::ModelChanges> changes_of(const BaseModel& base, const std::vec
   }
   diffusion::ModelChanges changes;
   for (const ModelPart part : base.parts()) {
-    const auto layers = lora_part(part);
+    const auto layers = diffusion::lora_part_of(part);
     if (!layers) continue;
     const auto weights = base.weights(part, diffusion::Finiteness::unchecked);
     if (!weights) return tl::unexpected(weights.error());

@@ -100,6 +100,20 @@ WeightMap::const_iterator find_weight(const WeightMap& weights, const std::strin
   return weights.find(name.substr(kTextModel.size()));
 }
 
+std::optional<LoraPart> lora_part_of(ModelPart part) {
+  switch (part) {
+    case ModelPart::unet:
+      return LoraPart::unet;
+    case ModelPart::text_encoder:
+      return LoraPart::text_encoder;
+    case ModelPart::text_encoder_2:
+      return LoraPart::text_encoder_2;
+    case ModelPart::vae:
+      break;
+  }
+  return std::nullopt;
+}
+
 Result<WeightChanges> fusion(const WeightMap& base, LoraPart part, std::span<const WeightedUpdates> loras,
                              const FuseOptions& options) {
   if (options.method)

@@ -18,6 +18,9 @@ namespace atelier::diffusion {
 /// named with `text_model.` before them or without.
 WeightMap::const_iterator find_weight(const WeightMap& weights, const std::string& layer);
 
+/// The layers of a LoRA that change that part of a model; nothing for the VAE, of which LoRAs have none.
+std::optional<LoraPart> lora_part_of(ModelPart part);
+
 /// What a file does to a base, of whatever kind its adapters are, and how much it counts.
 struct WeightedUpdates {
   const LoraUpdates* updates;  ///< not owned, never null; the changes below do not need it any more

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
+#include "diffusion/lora_fuse.h"
 #include "diffusion/lora_targets.h"
 
 namespace atelier::diffusion {
@@ -111,16 +111,13 @@ Result<LoraResult> resize(const Lora& lora, const RankLimit& limit) {
 }
 
 Result<LoraWeights> lora_weights(const BaseModel& base) {
-  constexpr std::array kParts{std::pair{ModelPart::unet, LoraPart::unet},
-                              std::pair{ModelPart::text_encoder, LoraPart::text_encoder},
-                              std::pair{ModelPart::text_encoder_2, LoraPart::text_encoder_2}};
   LoraWeights weights;
-  const std::vector<ModelPart> parts = base.parts();
-  for (const auto& [model_part, lora_part] : kParts) {
-    if (std::ranges::find(parts, model_part) == parts.end()) continue;
-    auto of_part = base.weights(model_part);
+  for (const ModelPart part : base.parts()) {
+    const auto layers = lora_part_of(part);
+    if (!layers) continue;
+    auto of_part = base.weights(part);
     if (!of_part) return tl::unexpected(of_part.error());
-    weights.emplace(lora_part, *std::move(of_part));
+    weights.emplace(*layers, *std::move(of_part));
   }
   return weights;
 }

@@ -15,25 +15,9 @@
 namespace atelier {
 namespace {
 
-using diffusion::LoraPart;
 using diffusion::ModelPart;
 
 constexpr const char* kOfBase = "base";
-
-// A LoRA has no layers of the VAE.
-std::optional<LoraPart> lora_part(ModelPart part) {
-  switch (part) {
-    case ModelPart::unet:
-      return LoraPart::unet;
-    case ModelPart::text_encoder:
-      return LoraPart::text_encoder;
-    case ModelPart::text_encoder_2:
-      return LoraPart::text_encoder_2;
-    case ModelPart::vae:
-      break;
-  }
-  return std::nullopt;
-}
 
 bool is_changed(const Model& model, ModelPart part) {
   return model.changed && model.changed->parts.contains(diffusion::folder_name(part));
@@ -101,7 +85,7 @@ Expected<diffusion::ModelChanges> model_changes(const Model& model, const diffus
         trained[name] = checked->at(name);
       changes[part] = diffusion::replaced_by(trained);
     }
-    const auto layers = lora_part(part);
+    const auto layers = diffusion::lora_part_of(part);
     if (!layers) continue;
     auto sums = diffusion::fusion(*weights, *layers, terms, options);
     if (!sums) return passed_on(sums.error());

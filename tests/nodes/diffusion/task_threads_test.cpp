@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
 #include <regex>
 #include <set>
@@ -102,6 +103,19 @@ TEST_F(TaskThreads, BelongToTheOnlyOpenMpOfTheProcess) {
   for (std::string line; std::getline(maps, line);)
     if (std::regex_search(line, match, openmp)) loaded.insert(match[1]);
   EXPECT_THAT(loaded, testing::SizeIs(1));
+}
+
+TEST_F(TaskThreads, AreAsManyAsTheCoresUnlessTheEnvironmentSaysHowMany) {
+  const char* given = std::getenv("OMP_NUM_THREADS");
+  const std::string before = given == nullptr ? "" : given;
+  at::set_num_threads(omp_get_num_procs() + 1);
+  setenv("OMP_NUM_THREADS", "1", 1);
+  use_all_cores();
+  EXPECT_EQ(at::get_num_threads(), omp_get_num_procs() + 1) << "what is given stays";
+  unsetenv("OMP_NUM_THREADS");
+  use_all_cores();
+  EXPECT_EQ(at::get_num_threads(), omp_get_num_procs());
+  if (given != nullptr) setenv("OMP_NUM_THREADS", before.c_str(), 1);
 }
 
 }  // namespace
