@@ -25,8 +25,30 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
   return y.view(shape);
 }
 
+namespace {
+
+/// Whether libtorch adds up a convolution in bfloat16, number by number, which leaves a quarter of the result wrong: on
+/// processors whose vectors oneDNN does not use for it.
+bool adds_up_in_bfloat16(const at::Tensor& x) {
+#if defined(__x86_64__)
+  static const bool vectors =
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  return x.is_cpu() && x.scalar_type() == at::kBFloat16 && !vectors;
+#else
+  return x.is_cpu() && x.scalar_type() == at::kBFloat16;
+#endif
+}
+
+}  // namespace
+
 at::Tensor Conv2d::operator()(const at::Tensor& x) const {
   if (is_frozen_cpu(x, {weight, bias})) return frozen_conv2d(x, weight, bias, stride, padding);
+  const bool learns = at::GradMode::is_enabled() && (x.requires_grad() || weight.requires_grad());
+  if (adds_up_in_bfloat16(x) && !learns) {  // a graph would keep the wide copies
+    const at::Tensor wide_bias = bias.defined() ? bias.to(at::kFloat) : bias;
+    return at::conv2d(x.to(at::kFloat), weight.to(at::kFloat), wide_bias, {stride, stride}, {padding, padding})
+        .to(at::kBFloat16);
+  }
   return at::conv2d(x, weight, bias, {stride, stride}, {padding, padding});
 }
 

@@ -89,7 +89,7 @@ TEST_P(PythonInitArchitectures, AreLoadedByDiffusersWithTheSameOutputs) {
     input.time_ids = theirs.at("time_ids");
   }
   const auto posterior = must(vae->encode(theirs.at("image")));
-  EXPECT_TRUE(test::near(posterior.mean, theirs.at("mean"), 1e-4));
+  EXPECT_TRUE(test::near(posterior.mean, theirs.at("mean"), 2e-4));  // 1.1e-4 where vectors have 8 numbers
   EXPECT_TRUE(test::near(must(vae->decode(posterior.mean)), theirs.at("decoded"), 1e-4));
   const at::NoGradGuard no_grad;
   EXPECT_TRUE(test::near(model.unet()->forward(input), theirs.at("unet"), 1e-5));
