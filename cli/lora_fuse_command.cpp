@@ -3,13 +3,13 @@
 #include <fmt/ranges.h>
 #include <future>
 
-#include "cli/dtype_names.h"
 #include "cli/json_text.h"
 #include "cli/lora_commands.h"
 #include "cli/lora_output.h"
 #include "cli/option_checks.h"
 #include "cli/weighted_loras.h"
 #include "cli/whole_output.h"
+#include "diffusion/dtype_names.h"
 #include "diffusion/lora_fuse.h"
 #include "diffusion/model_write.h"
 
@@ -37,17 +37,13 @@ struct Options {
 
 // Where OUT may be written; before anything is read.
 Result<void> check_place(const Options& options, const std::vector<fs::path>& loras) {
-  std::error_code error;
-  const std::string name = options.out.string();
-  if (!fs::is_directory(WholeOutput::place_of(options.out).parent_path(), error))
-    return fail(fmt::format("{}: there is no such folder to write it into; make the folder first", name));
   std::vector<fs::path> inputs = loras;
   inputs.push_back(options.base);
-  if (is_of_inputs(options.out, inputs))
-    return fail(fmt::format("{}: is an input too, which stays as it is; give another name", name));
+  if (auto free = check_target(options.out, inputs); !free) return free;
+  std::error_code error;
   const bool is_file = diffusion::layout_named(options.out) == diffusion::ModelLayout::original_file;
   if (is_file ? fs::is_directory(options.out, error) : is_taken(options.out))
-    return fail(fmt::format("{}: is there already and {}; give another name, or remove it first", name,
+    return fail(fmt::format("{}: is there already and {}; give another name, or remove it first", options.out.string(),
                             is_file ? "a folder" : "not an empty folder"));
   return {};
 }
@@ -117,7 +113,7 @@ Result<void> write(const Options& options, const BaseModel& base, const Weightin
   auto base_hash = std::async(std::launch::async, [&] { return diffusion::hash_of(base); }).share();
   diffusion::WriteOptions how;
   how.layout = diffusion::layout_named(options.out);
-  how.dtype = dtype_named(options.dtype);
+  how.dtype = diffusion::dtype_named(options.dtype);
   how.title = options.title.empty() ? WholeOutput::place_of(options.out).stem().string() : options.title;
   if (how.layout == diffusion::ModelLayout::original_file) how.metadata["modelspec.title"] = how.title;
   const std::string unknown_yet(64, '0');

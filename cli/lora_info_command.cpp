@@ -5,12 +5,12 @@
 #include <cmath>
 #include <set>
 
-#include "cli/dtype_names.h"
 #include "cli/json_text.h"
 #include "cli/lora_commands.h"
 #include "cli/lora_output.h"
 #include "cli/lora_report.h"
 #include "cli/printable.h"
+#include "diffusion/dtype_names.h"
 
 namespace atelier::cli {
 namespace {
@@ -67,7 +67,7 @@ nlohmann::json layer_json(const LayerReport& layer) {
 void print_json(const LoraSource& source, const Layers& layers) {
   nlohmann::json json = {{"path", source.path.string()}, {"naming", naming_of(source)},
                          {"kinds", kinds_of(layers)},    {"architecture", nullptr},
-                         {"prediction_type", nullptr},   {"dtype", name_of(source.dtype)},
+                         {"prediction_type", nullptr},   {"dtype", diffusion::name_of(source.dtype)},
                          {"hash", source.hash},          {"norm", norm_of(layers)},
                          {"metadata", source.metadata},  {"layers", nlohmann::json::array()}};
   if (const auto& base = source.updates.lora.base) {
@@ -96,7 +96,7 @@ std::string counts_text(const Layers& layers) {
 
 void print_summary(const LoraSource& source, const Layers& layers) {
   fmt::print("{}: a LoRA file for {}, in {}'s naming, {}\n", source.path.string(), base_text(source), naming_of(source),
-             name_of(source.dtype));
+             diffusion::name_of(source.dtype));
   fmt::print("  kinds   {}\n  layers  {}\n  ||dW||  {:.4g}\n", fmt::join(kinds_of(layers), ", "), counts_text(layers),
              norm_of(layers));
   fmt::print("  size    {}\n  hash    {}\n", size_text(bytes_under(source.path)), source.hash);

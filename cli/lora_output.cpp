@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cli/dtype_names.h"
 #include "cli/json_text.h"
 #include "cli/lora_inputs.h"
 #include "cli/printable.h"
 #include "cli/whole_output.h"
+#include "diffusion/dtype_names.h"
 
 namespace atelier::cli {
 namespace {
@@ -38,15 +38,11 @@ Result<void> check_name(const OutOptions& options) {
   return {};
 }
 
-Result<void> check_place(const OutOptions& options, const std::vector<fs::path>& inputs) {
+Result<void> check_place(const OutOptions& options) {
   std::error_code error;
   const std::string name = options.out.string();
-  if (!fs::is_directory(WholeOutput::place_of(options.out).parent_path(), error))
-    return fail(fmt::format("{}: there is no such folder to write it into; make the folder first", name));
   const auto there = fs::status(options.out, error);
   if (!fs::exists(there)) return {};
-  if (is_of_inputs(options.out, inputs))
-    return fail(fmt::format("{}: is an input too, which stays as it is; give another name", name));
   if (fs::is_directory(there)) {
     if (is_taken(options.out))
       return fail(fmt::format("{}: is a folder that is not empty; give another name, or remove it first", name));
@@ -67,7 +63,7 @@ diffusion::LoraOutput output_of(const Program& program, const OutOptions& option
   diffusion::LoraOutput output;
   output.naming = options.to();
   output.alphas = options.keep_alpha ? diffusion::LoraAlphas::keep : diffusion::LoraAlphas::one;
-  output.dtype = dtype_named(options.dtype).value_or(facts.dtype);
+  output.dtype = diffusion::dtype_named(options.dtype).value_or(facts.dtype);
   output.about.title = options.title.empty() ? facts.title.value_or(default_title(options)) : options.title;
   if (!facts.metadata.contains("modelspec.date")) output.about.date = program.date;
   output.about.more = facts.metadata;
@@ -98,7 +94,7 @@ void print_json(const LoraResult& result, const OutOptions& options, at::ScalarT
   const auto [least, greatest] = ranks_of(result.lora);
   nlohmann::json json = {{"out", options.out.string()},
                          {"naming", options.naming},
-                         {"dtype", name_of(dtype)},
+                         {"dtype", diffusion::name_of(dtype)},
                          {"layers", result.lora.layers.size()},
                          {"least_rank", least},
                          {"greatest_rank", greatest},
@@ -111,11 +107,21 @@ void print_json(const LoraResult& result, const OutOptions& options, at::ScalarT
 
 }  // namespace
 
+Result<void> check_target(const fs::path& out, std::span<const fs::path> inputs) {
+  std::error_code error;
+  if (!fs::is_directory(WholeOutput::place_of(out).parent_path(), error))
+    return fail(fmt::format("{}: there is no such folder to write it into; make the folder first", out.string()));
+  if (is_of_inputs(out, inputs))
+    return fail(fmt::format("{}: is an input too, which stays as it is; give another name", out.string()));
+  return {};
+}
+
 Result<void> check_out(const OutOptions& options, std::span<const fs::path> inputs, const fs::path& base) {
   if (auto suits = check_name(options); !suits) return suits;
   std::vector<fs::path> all(inputs.begin(), inputs.end());
   if (!base.empty()) all.push_back(base);
-  return check_place(options, all);
+  if (auto free = check_target(options.out, all); !free) return free;
+  return check_place(options);
 }
 
 Result<void> write_out(Program& program, const LoraResult& result, const OutOptions& options, const OutFacts& facts) {

@@ -11,6 +11,9 @@
 
 namespace atelier::cli {
 
+// Errors, beginning with `out`: no folder to write it into; one of `inputs`, through links too, or a file in one.
+diffusion::Result<void> check_target(const std::filesystem::path& out, std::span<const std::filesystem::path> inputs);
+
 // Errors, beginning with options.out: a name that does not suit the naming; no folder to write into; something there
 // that must not be replaced; one of `inputs` or `base` (empty: none), through links too, or a file in one. Before
 // anything is read.

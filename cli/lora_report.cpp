@@ -3,6 +3,7 @@
 #include "diffusion/layer_tasks.h"
 #include "diffusion/lora_reduce.h"
 #include "diffusion/lora_svd.h"
+#include "diffusion/lora_truncate.h"
 
 namespace atelier::cli {
 namespace {
@@ -10,21 +11,13 @@ namespace {
 using diffusion::DenseUpdate;
 
 constexpr double kMostEnergy = 0.9, kAlmostAllEnergy = 0.99;
-// Singular values by a Gram matrix are known to the root of float64's rounding.
-constexpr double kGramRoundingShare = 0x1p-20;
-
-// Of a full matrix, by the eigenvalues of its smaller Gram matrix.
-at::Tensor gram_singular_values(const at::Tensor& delta) {
-  at::Tensor matrix = delta.flatten(1).to(at::kDouble);
-  if (matrix.size(0) > matrix.size(1)) matrix = matrix.t();
-  return at::linalg_eigvalsh(at::mm(matrix, matrix.t())).clamp_min(0).sqrt().flip(0);
-}
 
 // Those that are more than rounding.
 at::Tensor singular_values(const DenseUpdate& update) {
   const auto layer = update.as_layer();
-  const at::Tensor s = layer ? diffusion::singular_values(*layer) : gram_singular_values(update.delta());
-  return s.slice(0, 0, diffusion::numerical_rank(s, kGramRoundingShare));
+  if (!layer) return diffusion::dense_singular_values(update.delta());
+  const at::Tensor s = diffusion::singular_values(*layer);
+  return s.slice(0, 0, diffusion::numerical_rank(s, diffusion::kGramRoundingShare));
 }
 
 void add_spectrum(LayerReport& report, const at::Tensor& s) {

@@ -3,9 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/dtype_names.h"
 #include "cli/model_commands.h"
 #include "cli/whole_output.h"
+#include "diffusion/dtype_names.h"
 #include "diffusion/model_write.h"
 
 namespace atelier::cli {
@@ -104,7 +104,7 @@ void convert(Program& program, const Given& given, const fs::path& out, const st
   for (const auto& note : model->notes()) fmt::print(stderr, "note: {}\n", note);
   diffusion::WriteOptions options;
   options.layout = diffusion::layout_named(out);
-  options.dtype = dtype_named(dtype);
+  options.dtype = diffusion::dtype_named(dtype);
   options.title = output.place().stem().string();
   auto failed = [&](const std::string& what) { tell(program, "convert", output.told(what)); };
   if (const auto written = diffusion::write_model(*model, {}, output.partial(), options); !written)

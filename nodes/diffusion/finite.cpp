@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <span>
 
+#include "diffusion/dtype_names.h"
+
 namespace atelier::diffusion {
 namespace {
 
@@ -50,11 +52,7 @@ bool is_finite(const at::Tensor& given) {
 }
 
 std::string not_finite_in(at::ScalarType dtype) {
-  std::string name = toString(dtype);
-  if (dtype == at::kHalf) name = "float16";
-  if (dtype == at::kBFloat16) name = "bfloat16";
-  if (dtype == at::kFloat) name = "float32";
-  return fmt::format("holds NaN or infinite numbers, or numbers too large for {}", name);
+  return fmt::format("holds NaN or infinite numbers, or numbers too large for {}", name_of(dtype));
 }
 
 Result<void> check_finite(const WeightMap& weights, const std::filesystem::path& path) {

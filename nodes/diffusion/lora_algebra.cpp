@@ -138,11 +138,9 @@ Result<void> check_same_weight(const std::string& name, const LoraLayer& first, 
                   name, shape_text(first.delta_shape()), shape_text(second.delta_shape())));
 }
 
-Result<void> check_weights(std::span<const WeightedLora> terms) {
-  for (size_t i = 0; i < terms.size(); ++i)
-    if (!std::isfinite(terms[i].weight))
-      return fail(fmt::format("the weight of LoRA {} is {}, which is no finite number", i + 1, terms[i].weight));
-  return {};
+Result<void> check_weight(std::size_t place, double weight) {
+  if (std::isfinite(weight)) return {};
+  return fail(fmt::format("the weight of LoRA {} is {}, which is no finite number", place + 1, weight));
 }
 
 double norm(const LoraLayer& layer) {

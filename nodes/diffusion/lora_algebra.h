@@ -34,8 +34,15 @@ Result<Lora> weighted_sum(std::span<const WeightedLora> terms);
 
 /// An Error where two LoRAs' layers of that name change weights of different shapes.
 Result<void> check_same_weight(const std::string& name, const LoraLayer& first, const LoraLayer& second);
-/// An Error naming the LoRA, counted from 1, whose weight is no finite number.
-Result<void> check_weights(std::span<const WeightedLora> terms);
+/// An Error naming the LoRA, counted from 1, whose weight is no finite number. `place` counts from 0.
+Result<void> check_weight(std::size_t place, double weight);
+/// The same for all of the terms, WeightedLora or the like.
+template <class Term>
+Result<void> check_weights(std::span<const Term> terms) {
+  for (std::size_t i = 0; i < terms.size(); ++i)
+    if (auto valid = check_weight(i, terms[i].weight); !valid) return valid;
+  return {};
+}
 
 /// ||dW|| over all layers, Frobenius, from the small Gram matrices of the factors, float64.
 double norm(const Lora& lora);

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "diffusion/finite.h"
-#include "diffusion/lora_fuse.h"
 #include "diffusion/lora_operations.h"
 #include "diffusion/lora_updates.h"
 
@@ -32,14 +31,10 @@ Result<void> add_misfits(std::vector<std::string>& faults, const LoraUpdates& up
   const auto weights = lora_weights(base);
   if (!weights) return tl::unexpected(weights.error());
   for (const auto& [name, update] : layers_of(updates)) {
-    const auto part = weights->find(part_of(name));
-    const bool has_part = part != weights->end();
-    const auto weight = has_part ? find_weight(part->second, name) : WeightMap::const_iterator{};
-    if (!has_part || weight == part->second.end()) {
-      faults.push_back(fmt::format("LoRA layer '{}': the base model has no such layer", name));
-    } else if (auto fit = check_fits(name, update, weight->second.sizes()); !fit) {
-      faults.push_back(fit.error().message);
-    }
+    const auto fit = weight_of(*weights, name).and_then([&](const at::Tensor& weight) {
+      return check_fits(name, update, weight.sizes());
+    });
+    if (!fit) faults.push_back(fit.error().message);
   }
   return {};
 }

@@ -11,7 +11,6 @@
 
 #include "diffusion/finite.h"
 #include "diffusion/layer_tasks.h"
-#include "diffusion/lora_fuse.h"
 #include "diffusion/lora_operations.h"
 #include "diffusion/lora_truncate.h"
 #include "diffusion/sha256.h"
@@ -117,6 +116,13 @@ LoraLayer with_kernel(const std::string& name, LoraLayer layer) {
   return layer;
 }
 
+tl::unexpected<Error> needs_rank(const std::string& layer, std::string_view kind) {
+  return fail(
+      fmt::format("LoRA layer '{}' is of the kind {}, whose update is a full matrix: give a rank to reduce it to "
+                  "with --rank",
+                  layer, kind));
+}
+
 /// One layer as factors, nothing where it is zero, and what that cost where it was a full matrix.
 struct MadeLayer {
   std::optional<LoraLayer> layer;
@@ -128,41 +134,31 @@ Result<MadeLayer> factors_of(const std::string& name, const LayerUpdate& update,
   if (update.is_plain()) return MadeLayer{update.thin};
   at::Tensor delta;
   if (update.magnitude) {
-    const auto part = weights.find(part_of(name));
-    const bool known = part != weights.end();
-    const auto weight = known ? find_weight(part->second, name) : WeightMap::const_iterator{};
-    if (!known || weight == part->second.end())
-      return fail(fmt::format("LoRA layer '{}': the base model has no such layer", name));
-    auto on_weight = delta_on(name, update, weight->second);
+    auto on_weight =
+        weight_of(weights, name).and_then([&](const at::Tensor& weight) { return delta_on(name, update, weight); });
     if (!on_weight) return tl::unexpected(on_weight.error());
     delta = *std::move(on_weight);
-  } else if (auto exact = update.dense->as_layer(); exact && !limit) {
-    return MadeLayer{with_kernel(name, *std::move(exact))};
-  } else {
+  } else if (limit) {
     delta = update.dense->delta();
+  } else {
+    auto exact = update.dense->as_layer();
+    if (!exact) return needs_rank(name, name_of(update.dense->kind()));
+    return MadeLayer{with_kernel(name, *std::move(exact))};
   }
   auto reduced = reduce_dense(delta, *limit);
   if (!reduced.layer) return MadeLayer{};
   return MadeLayer{with_kernel(name, *std::move(reduced.layer)), reduced.squared_norm, reduced.squared_error};
 }
 
+/// What can be said before any layer is made.
 Result<void> check_needs(const std::string& name, const LayerUpdate& update, const LoraNeeds& needs) {
   if (update.magnitude && needs.base == nullptr)
     return fail(
         fmt::format("LoRA layer '{}' is of the kind DoRA, whose update depends on the base's weight: give the "
                     "base it was trained on with --base",
                     name));
-  if (update.is_plain() || needs.limit) return {};
-  if (update.magnitude)
-    return fail(
-        fmt::format("LoRA layer '{}' is of the kind DoRA, whose update is a full matrix: give a rank to reduce "
-                    "it to with --rank",
-                    name));
-  if (update.dense->as_layer()) return {};
-  return fail(
-      fmt::format("LoRA layer '{}' is of the kind {}, whose update is a full matrix: give a rank to reduce it to "
-                  "with --rank",
-                  name, name_of(update.dense->kind())));
+  if (update.magnitude && !needs.limit) return needs_rank(name, "DoRA");
+  return {};
 }
 
 Result<void> write_file(const LoraFile& file, const fs::path& path, at::ScalarType dtype) {

@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <cmath>
 #include <memory>
 
 #include "diffusion/finite.h"
@@ -71,13 +70,6 @@ Result<at::Tensor> changed_weight(const std::string& name, const WeightChange& c
   return fail(fmt::format("weight '{}' {}", name, not_finite_in(weight->scalar_type())));
 }
 
-Result<void> check_finite_weights(std::span<const WeightedUpdates> loras) {
-  for (size_t i = 0; i < loras.size(); ++i)
-    if (!std::isfinite(loras[i].weight))
-      return fail(fmt::format("the weight of LoRA {} is {}, which is no finite number", i + 1, loras[i].weight));
-  return {};
-}
-
 /// The weight that the layer of that name adds to. An Error where the base does not have it, or has another shape.
 Result<WeightMap::const_iterator> weight_for(const WeightMap& base, const std::string& name,
                                              const LayerUpdate& update) {
@@ -118,7 +110,7 @@ Result<WeightChanges> fusion(const WeightMap& base, LoraPart part, std::span<con
                              const FuseOptions& options) {
   if (options.method)
     if (auto valid = check(*options.method); !valid) return tl::unexpected(valid.error());
-  if (auto valid = check_finite_weights(loras); !valid) return tl::unexpected(valid.error());
+  if (auto valid = check_weights(loras); !valid) return tl::unexpected(valid.error());
   const auto shared_options = std::make_shared<const FuseOptions>(options);
   std::map<std::string, Fusion> fusions;  // by the weight's name
   for (size_t i = 0; i < loras.size(); ++i) {
@@ -157,7 +149,7 @@ Result<WeightMap> with_changes(const WeightMap& weights, const WeightChanges& ch
 Result<WeightMap> fuse(const WeightMap& base, LoraPart part, std::span<const WeightedLora> loras,
                        const FuseOptions& options) {
   std::vector<LoraUpdates> updates;
-  for (const WeightedLora& lora : loras) updates.push_back({.lora = *lora.lora, .dense = {}, .magnitudes = {}});
+  for (const WeightedLora& lora : loras) updates.push_back({.lora = *lora.lora});
   std::vector<WeightedUpdates> terms;
   for (size_t i = 0; i < loras.size(); ++i) terms.push_back({&updates[i], loras[i].weight, loras[i].blocks});
   const auto changes = fusion(base, part, terms, options);

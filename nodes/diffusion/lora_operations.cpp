@@ -122,6 +122,12 @@ Result<LoraWeights> lora_weights(const BaseModel& base) {
   return weights;
 }
 
+Result<at::Tensor> weight_of(const LoraWeights& base, const std::string& layer) {
+  if (const auto part = base.find(part_of(layer)); part != base.end())
+    if (const auto weight = find_weight(part->second, layer); weight != part->second.end()) return weight->second;
+  return fail(fmt::format("LoRA layer '{}': the base model has no such layer", layer));
+}
+
 namespace {
 
 std::string_view prefix_of(LoraPart part) {

@@ -59,6 +59,9 @@ using LoraWeights = std::map<LoraPart, WeightMap>;
 /// Those of a base as stored. Errors: those of BaseModel::weights().
 Result<LoraWeights> lora_weights(const BaseModel& base);
 
+/// The weight that the layer of that name changes. An Error where the base does not have it.
+Result<at::Tensor> weight_of(const LoraWeights& base, const std::string& layer);
+
 /// The LoRA that comes nearest to tuned - base, of the parts that both have; it does not say its kind of base. Errors:
 /// two that are equal; patterns as in select_lora_targets(); those of extract().
 Result<LoraResult> extract_lora(const LoraWeights& tuned, const LoraWeights& base, const ExtractOptions& options);

@@ -5,9 +5,6 @@
 namespace atelier::diffusion {
 namespace {
 
-/// Eigenvalues of a Gram matrix are known to some 1e-15 of the greatest, its roots to the root of that.
-constexpr double kGramRoundingShare = 0x1p-20;
-
 /// The decomposition of a matrix that is no taller than wide: D D^T = U S^2 U^T, V = D^T U / S. [m, n], m <= n.
 LoraSvd decompose_wide(const at::Tensor& wide) {
   const auto [squares, vectors] = at::linalg_eigh(at::mm(wide, wide.t()));  // ascending
@@ -20,6 +17,13 @@ LoraSvd decompose_wide(const at::Tensor& wide) {
 }  // namespace
 
 double DenseReduction::relative_error() const { return ratio_of_squares(squared_error, squared_norm); }
+
+at::Tensor dense_singular_values(const at::Tensor& delta) {
+  at::Tensor matrix = delta.flatten(1).to(at::kDouble);
+  if (matrix.size(0) > matrix.size(1)) matrix = matrix.t();
+  const at::Tensor s = at::linalg_eigvalsh(at::mm(matrix, matrix.t())).clamp_min(0).sqrt().flip(0).cpu();
+  return s.slice(0, 0, numerical_rank(s, kGramRoundingShare));
+}
 
 DenseReduction reduce_dense(const at::Tensor& delta, const RankLimit& limit) {
   const at::Tensor matrix = delta.flatten(1).to(at::kDouble);

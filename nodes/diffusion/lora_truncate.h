@@ -17,4 +17,11 @@ struct DenseReduction {
 /// `limit` must be valid (check() of lora_reduce.h).
 DenseReduction reduce_dense(const at::Tensor& delta, const RankLimit& limit);
 
+/// The singular values of a dense matrix that are more than rounding, descending, [k] float64 on the CPU.
+at::Tensor dense_singular_values(const at::Tensor& delta);
+
+/// Singular values from a Gram matrix, at most this share of the greatest, are rounding: its eigenvalues are known to
+/// some 1e-15 of the greatest, their roots to the root of that.
+inline constexpr double kGramRoundingShare = 0x1p-20;
+
 }  // namespace atelier::diffusion

@@ -53,11 +53,10 @@ class CombineNode final : public SingleNode {
 
   std::vector<std::string> check(const Params& params,
                                  const std::map<std::string, std::size_t>& list_sizes) const override {
-    auto wrong = check_blocks(params, list_sizes);
+    auto wrong = check_combination(params, list_sizes);
     const auto rule = merge_rule_of(params);
-    for (auto& sentence : {check_weights(params, list_sizes), check_merge(params),
-                           check_reduction(params, rule ? fmt::format("the method {}", rule->method) : "")})
-      if (!sentence.empty()) wrong.push_back(sentence);
+    auto reduction = check_reduction(params, rule ? fmt::format("the method {}", rule->method) : "");
+    if (!reduction.empty()) wrong.push_back(std::move(reduction));
     return wrong;
   }
 

@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
+#include "diffusion/lora_fuse.h"
 #include "diffusion/lora_operations.h"
 #include "lora/lora_result.h"
 #include "lora/reduction_params.h"
@@ -50,15 +49,18 @@ diffusion::ExtractOptions options_of(const Params& params) {
 
 // The weights that a LoRA can change, with the model's LoRAs and a training in them.
 Expected<diffusion::LoraWeights> lora_weights_of(const Model& model, const diffusion::BaseModel& base) {
-  auto weights = fused_weights(model, base);
-  if (!weights) return tl::unexpected(weights.error());
-  constexpr std::array kParts{std::pair{diffusion::ModelPart::unet, diffusion::LoraPart::unet},
-                              std::pair{diffusion::ModelPart::text_encoder, diffusion::LoraPart::text_encoder},
-                              std::pair{diffusion::ModelPart::text_encoder_2, diffusion::LoraPart::text_encoder_2}};
-  diffusion::LoraWeights result;
-  for (const auto& [part, of_lora] : kParts)
-    if (const auto found = weights->find(part); found != weights->end()) result[of_lora] = std::move(found->second);
-  return result;
+  auto weights = diffusion::lora_weights(base);
+  if (!weights) return passed_on(weights.error());
+  const auto changes = model_changes(model, base);
+  if (!changes) return tl::unexpected(changes.error());
+  for (const auto& [part, of_part] : *changes) {
+    const auto layers = diffusion::lora_part_of(part);
+    if (!layers) continue;
+    auto changed = diffusion::with_changes(weights->at(*layers), of_part);
+    if (!changed) return passed_on(changed.error());
+    weights->at(*layers) = std::move(*changed);
+  }
+  return std::move(*weights);
 }
 
 class ExtractLoraNode final : public SingleNode {

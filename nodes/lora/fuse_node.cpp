@@ -55,10 +55,7 @@ class FuseNode final : public SingleNode {
 
   std::vector<std::string> check(const Params& params,
                                  const std::map<std::string, std::size_t>& list_sizes) const override {
-    auto wrong = check_blocks(params, list_sizes);
-    if (auto weights = check_weights(params, list_sizes); !weights.empty()) wrong.push_back(weights);
-    if (auto merge = check_merge(params); !merge.empty()) wrong.push_back(merge);
-    return wrong;
+    return check_combination(params, list_sizes);
   }
 
   Expected<Outputs> run_one(const Job& job, Device&) const override {

@@ -1,5 +1,7 @@
 #include "lora/merge_params.h"
 
+#include "lora/block_params.h"
+#include "lora/lora_weights.h"
 #include "model/merge_rule.h"
 
 namespace atelier {
@@ -9,6 +11,15 @@ constexpr const char* kSum = "sum";
 
 double usual_density(const std::string& method) {
   return method == kTies ? diffusion::Ties{}.density : diffusion::Dare{}.density;
+}
+
+// Empty where the params fit together; otherwise the sentence.
+std::string check_merge(const Params& params) {
+  const auto rule = merge_rule_of(params);
+  if (!rule)
+    return params.given("density") ? "param 'density' goes with the methods ties and dare; the method is sum" : "";
+  const auto valid = diffusion::check(*merge_method_of(*rule));
+  return valid ? std::string() : valid.error().message;
 }
 
 }  // namespace
@@ -40,12 +51,11 @@ std::optional<MergeRule> merge_rule_of(const Params& params) {
   return rule;
 }
 
-std::string check_merge(const Params& params) {
-  const auto rule = merge_rule_of(params);
-  if (!rule)
-    return params.given("density") ? "param 'density' goes with the methods ties and dare; the method is sum" : "";
-  const auto valid = diffusion::check(*merge_method_of(*rule));
-  return valid ? std::string() : valid.error().message;
+std::vector<std::string> check_combination(const Params& params, const std::map<std::string, std::size_t>& list_sizes) {
+  auto wrong = check_blocks(params, list_sizes);
+  for (auto& sentence : {check_weights(params, list_sizes), check_merge(params)})
+    if (!sentence.empty()) wrong.push_back(sentence);
+  return wrong;
 }
 
 }  // namespace atelier

@@ -75,18 +75,18 @@ Expected<diffusion::ModelChanges> model_changes(const Model& model, const diffus
   for (std::size_t i = 0; i < updates.size(); ++i) terms.push_back({&updates[i], model.loras[i].weight, (*blocks)[i]});
   diffusion::ModelChanges changes;
   for (const auto part : base.parts()) {
-    auto weights = base.weights(part);
-    if (!weights) return passed_on(weights.error());
-    diffusion::WeightMap trained;
-    if (is_changed(model, part)) {
-      auto checked = weights_of(model, base, part);
-      if (!checked) return tl::unexpected(checked.error());
-      for (const auto& [name, value] : model.changed->parts.at(diffusion::folder_name(part)))
-        trained[name] = checked->at(name);
-      changes[part] = diffusion::replaced_by(trained);
-    }
     const auto layers = diffusion::lora_part_of(part);
-    if (!layers) continue;
+    const bool adds =
+        layers && std::ranges::any_of(updates, [&](const auto& one) { return has_part(one.lora, *layers); });
+    if (!adds && !is_changed(model, part)) continue;
+    const auto weights = weights_of(model, base, part);
+    if (!weights) return tl::unexpected(weights.error());
+    diffusion::WeightMap trained;
+    if (is_changed(model, part))
+      for (const auto& [name, value] : model.changed->parts.at(diffusion::folder_name(part)))
+        trained[name] = weights->at(name);
+    if (!trained.empty()) changes[part] = diffusion::replaced_by(trained);
+    if (!adds) continue;
     auto sums = diffusion::fusion(*weights, *layers, terms, options);
     if (!sums) return passed_on(sums.error());
     for (auto& [name, change] : *sums) {
@@ -94,31 +94,7 @@ Expected<diffusion::ModelChanges> model_changes(const Model& model, const diffus
       changes[part][name] = before == trained.end() ? std::move(change) : after(before->second, std::move(change));
     }
   }
-  std::erase_if(changes, [](const auto& part) { return part.second.empty(); });
   return changes;
-}
-
-Expected<diffusion::PartWeights> fused_weights(const Model& model, const diffusion::BaseModel& base) {
-  const auto changes = model_changes(model, base);
-  if (!changes) return tl::unexpected(changes.error());
-  diffusion::PartWeights fused;
-  for (const auto part : base.parts()) {
-    auto weights = base.weights(part);
-    if (!weights) return passed_on(weights.error());
-    if (const auto of_part = changes->find(part); of_part != changes->end()) {
-      weights = diffusion::with_changes(*weights, of_part->second);
-      if (!weights) return passed_on(weights.error());
-    }
-    fused[part] = std::move(*weights);
-  }
-  return fused;
-}
-
-std::optional<at::ScalarType> dtype_named(const std::string& name) {
-  if (name == "float16") return at::kHalf;
-  if (name == "bfloat16") return at::kBFloat16;
-  if (name == "float32") return at::kFloat;
-  return std::nullopt;
 }
 
 ParamSpec dtype_param() {

@@ -26,13 +26,6 @@ Expected<diffusion::PartWeights> changed_parts(const Model& model, const diffusi
 // is computed before it is asked for. Errors: those of BaseModel::weights() and diffusion::fusion().
 Expected<diffusion::ModelChanges> model_changes(const Model& model, const diffusion::BaseModel& base);
 
-// All weights of the model in memory: as stored, and those that are changed in float32. Errors: those of
-// model_changes(), and of the changes.
-Expected<diffusion::PartWeights> fused_weights(const Model& model, const diffusion::BaseModel& base);
-
-// The torch dtype of a model's name of it; absent for an empty name.
-std::optional<at::ScalarType> dtype_named(const std::string& name);
-
 // The param `dtype`: what the weights of a model are written in, by default the base's own; and what it makes of a
 // model.
 ParamSpec dtype_param();

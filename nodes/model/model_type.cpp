@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "diffusion/dtype_names.h"
 #include "diffusion/model_write.h"
 #include "diffusion/original_detect.h"
 #include "diffusion/safetensors.h"
@@ -85,7 +86,7 @@ class ModelType final : public PortType {
     if (!changes) return tl::unexpected(changes.error());
     diffusion::WriteOptions options;
     options.layout = title.ends_with('/') ? diffusion::ModelLayout::diffusers_folder : diffusion::layout_named(title);
-    options.dtype = dtype_named(model->dtype);
+    options.dtype = diffusion::dtype_named(model->dtype);
     options.title = fs::path(title).stem().string();  // without folders: they may name a customer
     const auto written = diffusion::write_model(*base, *changes, path, options);
     if (!written) return failure(written.error().message, ErrorKind::transient);

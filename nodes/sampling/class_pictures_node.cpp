@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "diffusion/dtype_names.h"
 #include "diffusion/prompt.h"
 #include "diffusion/sampler.h"
 #include "model/base_model.h"
@@ -97,7 +98,7 @@ PaintSettings settings_of(const Params& params) {
   settings.sampler = *sampler;
   settings.steps = params.integer("steps");
   settings.guidance = params.number("guidance");
-  settings.dtype = dtype_named(params.text("precision")).value();
+  settings.dtype = diffusion::dtype_named(params.text("precision")).value();
   if (params.given("width")) settings.width_px = params.integer("width");
   if (params.given("height")) settings.height_px = params.integer("height");
   return settings;

@@ -1,5 +1,6 @@
 #include "sampling/sample_spec.h"
 
+#include "diffusion/dtype_names.h"
 #include "lora/lora_weights.h"
 #include "model/embeddings.h"
 #include "model/fused_weights.h"
@@ -181,7 +182,7 @@ PaintSettings paint_settings_of(const Params& params) {
   settings.second_pass = {params.number("second_pass_scale"), params.number("second_pass_strength"),
                           integer_or("second_pass_steps", 0)};
   if (params.given("vae_tile")) settings.vae_tile_px = params.integer("vae_tile");
-  settings.dtype = dtype_named(params.text("precision")).value();
+  settings.dtype = diffusion::dtype_named(params.text("precision")).value();
   settings.batch_size = params.integer("batch_size");
   settings.low_memory = params.boolean("low_memory");
   return settings;

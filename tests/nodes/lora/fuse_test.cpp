@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "diffusion/lora_fuse.h"
 #include "lora/combine_node.h"
 #include "lora_sets.h"
 #include "model/base_model.h"
@@ -72,10 +73,12 @@ TEST(Fuse, WantsAWeightForEachLora) {
 
 // The UNet's weights that the recipe makes of the tiny base, in float32.
 diffusion::WeightMap fused_unet(const Expected<Outputs>& outputs) {
+  constexpr auto kUnet = diffusion::ModelPart::unet;
   const auto model = *Model::from(outputs.value().at("model"));
-  const auto weights = fused_weights(model, *open_base(model));
-  if (!weights) throw Fault(weights.error().message);
-  return weights->at(diffusion::ModelPart::unet);
+  const auto base = open_base(model);
+  const auto changes = model_changes(model, *base);
+  if (!changes) throw Fault(changes.error().message);
+  return *diffusion::with_changes(*base->weights(kUnet), changes->at(kUnet));
 }
 
 at::Tensor base_weight(const std::string& layer) {

@@ -1,10 +1,10 @@
-#include "cli/dtype_names.h"
+#include "diffusion/dtype_names.h"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-namespace atelier::cli {
+namespace atelier::diffusion {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, at::ScalarType>, 4> kNames{
@@ -23,4 +23,4 @@ std::string_view name_of(at::ScalarType dtype) {
   return found == kNames.end() ? std::string_view("") : found->first;
 }
 
-}  // namespace atelier::cli
+}  // namespace atelier::diffusion
