@@ -95,9 +95,16 @@ class ContentImage::Builder {
 
 namespace {
 
+// What they are, not where: a path is this machine's alone.
+nlohmann::json files_json(const std::vector<FileRef>& files) {
+  auto all = nlohmann::json::array();
+  for (const auto& file : files)
+    all.push_back({{"name", file.name}, {"sha256", file.digest.hex()}, {"bytes", file.size_bytes}});
+  return all;
+}
+
 std::string storable(const Outputs& outputs) {
   for (const auto& [port, artifact] : outputs) {
-    if (!artifact.files.empty()) return fmt::format("port '{}' refers to files and cannot be stored", port);
     for (const auto& [name, tensor] : artifact.tensors)
       if (tensor.shape().size() > H5S_MAX_RANK)
         return fmt::format("port '{}': tensor '{}' has {} dimensions; HDF5 stores at most {}", port, name,
@@ -121,6 +128,7 @@ Expected<ContentImage> ContentImage::of(const Outputs& outputs, const nlohmann::
       builder.text(folder.get(), "metadata", artifact.metadata.dump());
       const auto tensors = builder.group(folder.get(), "tensors");
       for (const auto& [name, tensor] : artifact.tensors) builder.tensor(tensors.get(), name, tensor);
+      if (!artifact.files.empty()) builder.text(folder.get(), "files", files_json(artifact.files).dump());
     }
     builder.finish();
   } catch (const nlohmann::json::exception& e) {

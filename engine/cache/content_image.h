@@ -22,8 +22,9 @@ inline constexpr std::size_t kTensorAlignment = 64;  // of a cache line and of t
 
 class ContentImage {
  public:
-  // The image of `outputs`, which must outlive it. An error of kind fault says what cannot be stored: an artifact that
-  // refers to files, a tensor of more than 32 dimensions, text that is not UTF-8.
+  // The image of `outputs`, which must outlive it. An error of kind fault says what cannot be stored: a tensor of
+  // more than 32 dimensions, text that is not UTF-8. Files that artifacts refer to are named, with their digests; where
+  // they lie is not.
   static Expected<ContentImage> of(const Outputs& outputs, const nlohmann::json& provenance);
 
   std::uint64_t size_bytes() const noexcept { return end_; }  // with the seal

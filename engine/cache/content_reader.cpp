@@ -44,6 +44,12 @@ class Reader {
     return names;
   }
 
+  bool has(hid_t parent, const char* name) const {
+    const htri_t there_is = H5Lexists(parent, name, H5P_DEFAULT);
+    if (there_is < 0) throw Unexpected{};
+    return there_is > 0;
+  }
+
   nlohmann::json json(hid_t parent, const char* name) const {
     const auto set = dataset(parent, name);
     const auto type = there(Hdf5Handle(H5Dget_type(set.get()), H5Tclose));
@@ -92,6 +98,19 @@ class Reader {
   Hdf5Handle file_;
 };
 
+// Files that an artifact refers to, without paths: those are for whoever knows the task's inputs.
+std::vector<FileRef> files_of(const nlohmann::json& json) try {
+  std::vector<FileRef> files;
+  for (const auto& file : json)
+    files.push_back({file.at("name").get<std::string>(),
+                     there(Digest::from_hex(file.at("sha256").get<std::string>())),
+                     {},
+                     file.at("bytes").get<std::uint64_t>()});
+  return files;
+} catch (const nlohmann::json::exception&) {
+  throw Unexpected{};
+}
+
 }  // namespace
 
 std::optional<Outputs> read_content(const std::shared_ptr<const FileBytes>& file) try {
@@ -106,6 +125,7 @@ std::optional<Outputs> read_content(const std::shared_ptr<const FileBytes>& file
     const auto tensors = reader.group(folder.get(), "tensors");
     for (const auto& link : reader.links(tensors.get()))
       artifact.tensors.emplace(there(from_link_name(link)), reader.tensor(tensors.get(), link, file));
+    if (reader.has(folder.get(), "files")) artifact.files = files_of(reader.json(folder.get(), "files"));
   }
   return outputs;
 } catch (const Unexpected&) {

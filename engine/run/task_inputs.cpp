@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <new>
 
 namespace atelier {
@@ -27,8 +28,28 @@ std::vector<Expected<Outputs>> run_caught(const Node& node, const Job& job, Devi
   }
 }
 
+bool is_same(const FileRef& a, const FileRef& b) { return a.name == b.name && a.digest == b.digest; }
+
+const FileRef* find_file(const Artifact& artifact, const FileRef& file) {
+  const auto found = std::ranges::find_if(artifact.files, [&](const auto& one) { return is_same(one, file); });
+  return found == artifact.files.end() ? nullptr : &*found;
+}
+
+// Stored outputs refer to files by what they are; who opens them finds the places among the task's inputs. Empty where
+// all are there.
+std::string unplaceable(const Artifact& output, const Inputs& inputs) {
+  for (const auto& file : output.files) {
+    const auto has = [&](const auto& port) {
+      return std::ranges::any_of(port.second, [&](const auto& input) { return find_file(input, file) != nullptr; });
+    };
+    if (std::ranges::none_of(inputs, has)) return file.name;
+  }
+  return {};
+}
+
 // Empty where the outputs are what the node declares.
-std::string wrong_with(const NodeSpec& spec, const NodeRegistry& registry, const Outputs& outputs) {
+std::string wrong_with(const NodeSpec& spec, const NodeRegistry& registry, const Inputs& inputs,
+                       const Outputs& outputs) {
   for (const auto& port : spec.outputs) {
     const auto output = outputs.find(port.name);
     if (output == outputs.end()) {
@@ -38,8 +59,8 @@ std::string wrong_with(const NodeSpec& spec, const NodeRegistry& registry, const
     const PortType* const type = registry.find_type(port.type);
     const std::string wrong = type ? type->validate(output->second) : fmt::format("no type is named '{}'", port.type);
     if (!wrong.empty()) return fmt::format("port '{}': {}", port.name, wrong);
-    if (!output->second.files.empty() && spec.keep != Keep::recipe)
-      return fmt::format("port '{}' refers to files, which only a node that is kept as a recipe may do", port.name);
+    if (const auto file = unplaceable(output->second, inputs); !file.empty() && spec.keep != Keep::recipe)
+      return fmt::format("port '{}' refers to the file '{}', which none of its inputs has", port.name, file);
   }
   for (const auto& [port, artifact] : outputs)
     if (!spec.output(port)) return fmt::format("port '{}' is not declared", port);
@@ -73,7 +94,7 @@ Expected<Outputs> run_node(const Node& node, const NodeRegistry& registry, const
   if (results.size() != 1)
     return failure(fmt::format("node '{}' gave {} results for one job", spec.name, results.size()), ErrorKind::fault);
   if (!results.front()) return results.front();
-  if (const auto wrong = wrong_with(spec, registry, *results.front()); !wrong.empty())
+  if (const auto wrong = wrong_with(spec, registry, job.inputs, *results.front()); !wrong.empty())
     return failure(fmt::format("node '{}' gave a wrong result: {}", spec.name, wrong), ErrorKind::fault);
   return results.front();
 }
@@ -120,7 +141,29 @@ Expected<Outputs> TaskInputs::outputs_of(TaskId id, Context& context, Device& de
   if (!record) return failure(display_name(plan_, batch_, id) + " has not finished", ErrorKind::fault);
   auto content = store_.get(record->key);
   if (!content) return lost(fmt::format("the content of {} is missing or damaged", display_name(plan_, batch_, id)));
+  if (const auto placed = place_files(id, *content, context, device); !placed) return tl::unexpected(placed.error());
   return std::move(*content);
+}
+
+Expected<void> TaskInputs::place_files(TaskId id, Outputs& outputs, Context& context, Device& device) const {
+  std::vector<FileRef*> open;
+  for (auto& [port, artifact] : outputs)
+    for (auto& file : artifact.files) open.push_back(&file);
+  Opened opened;
+  for (const TaskPort& port : plan_.tasks[index_of(id)].inputs)
+    for (const TaskSource& source : port.sources) {
+      if (open.empty()) return {};
+      const auto input = artifact(source, opened, context, device);
+      if (!input) return tl::unexpected(input.error());
+      std::erase_if(open, [&](FileRef* file) {
+        const FileRef* const found = find_file(*input, *file);
+        if (found) file->path = found->path;
+        return found != nullptr;
+      });
+    }
+  if (open.empty()) return {};
+  return lost(fmt::format("{} refers to the file '{}', which none of its inputs has any more",
+                          display_name(plan_, batch_, id), open.front()->name));
 }
 
 Expected<Outputs> TaskInputs::make_again(TaskId id, Context& context, Device& device) const {

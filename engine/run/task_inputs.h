@@ -24,6 +24,8 @@ class TaskInputs {
   Expected<Artifact> artifact(const TaskSource& source, Opened& opened, Context& context, Device& device) const;
   Expected<Outputs> outputs_of(TaskId task, Context& context, Device& device) const;
   Expected<Outputs> make_again(TaskId task, Context& context, Device& device) const;
+  // Gives the files that stored outputs refer to their places: those of the task's own inputs.
+  Expected<void> place_files(TaskId task, Outputs& outputs, Context& context, Device& device) const;
 
   const Plan& plan_;
   const Batch& batch_;
@@ -33,7 +35,7 @@ class TaskInputs {
 };
 
 // Runs a node for one job at a task's boundary: whatever it throws comes back as an error, and so do outputs that are
-// missing, undeclared or not well-formed ones of their type.
+// missing, undeclared or not well-formed ones of their type, or that refer to files that none of the inputs has.
 Expected<Outputs> run_node(const Node& node, const NodeRegistry& registry, const Job& job, Device& device);
 
 }  // namespace atelier

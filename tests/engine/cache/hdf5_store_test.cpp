@@ -165,14 +165,18 @@ TEST_F(Hdf5StoreTest, ForeignBytesAreToldAsSuch) {
   EXPECT_NE(told[1].find("it is cut short"), std::string::npos);
 }
 
-TEST_F(Hdf5StoreTest, AnArtifactThatRefersToFilesIsRefused) {
+TEST_F(Hdf5StoreTest, FilesThatAnArtifactRefersToAreKeptByNameAndDigestAndNotByPlace) {
   const auto store = open();
   Artifact model;
-  model.files.push_back({"unet/config.json", Digest{}, "/models/base/unet/config.json", 10});
-  const auto put = store->put(key_of(1), {{"model", model}}, {});
-  ASSERT_FALSE(put);
-  EXPECT_EQ(put.error().message, "port 'model' refers to files and cannot be stored");
-  EXPECT_EQ(put.error().kind, ErrorKind::fault);
+  model.files.push_back({"unet/config.json", sha256("config"), "/models/base/unet/config.json", 10});
+  ASSERT_TRUE(store->put(key_of(1), {{"model", model}}, {}));
+  const auto stored = store->get(key_of(1))->at("model");
+  ASSERT_EQ(stored.files.size(), 1u);
+  EXPECT_EQ(stored.files[0].name, "unet/config.json");
+  EXPECT_EQ(stored.files[0].digest, sha256("config"));
+  EXPECT_EQ(stored.files[0].path, "");
+  EXPECT_EQ(stored.files[0].size_bytes, 10u);
+  EXPECT_EQ(digest_of(stored), digest_of(model));
 }
 
 TEST_F(Hdf5StoreTest, MoreDimensionsThanHdf5KnowsAreRefused) {
