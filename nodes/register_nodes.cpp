@@ -16,6 +16,7 @@
 #include "training/train_embedding_node.h"
 #include "training/train_model_node.h"
 #include "training/train_node.h"
+#include "training/train_vae_node.h"
 #include "types/captions.h"
 #include "types/dataset.h"
 #include "types/file.h"
@@ -85,6 +86,7 @@ NodeRegistry make_registry(const Resources& resources) {
   registry.add(make_train_node());
   registry.add(make_train_embedding_node());
   registry.add(make_train_model_node());
+  registry.add(make_train_vae_node());
   registry.add(make_diff_node());
   registry.add(make_combine_node());
   registry.add(make_resize_lora_node());

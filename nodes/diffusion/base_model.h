@@ -90,7 +90,7 @@ class BaseModel {
   /// Each reads one part; `changed` holds what stands in place of the stored weights, if anything. Errors: those of the
   /// part's own open() or create(), and a file that changed meanwhile.
   Result<std::shared_ptr<const UNet>> unet(ModelOptions options = {}, const PartWeights& changed = {}) const;
-  Result<std::shared_ptr<const Vae>> vae(ModelOptions options = {}) const;
+  Result<std::shared_ptr<const Vae>> vae(ModelOptions options = {}, const PartWeights& changed = {}) const;
   Result<std::shared_ptr<const TextEncoders>> text_encoders(ModelOptions options = {},
                                                             const PartWeights& changed = {}) const;
 

@@ -42,8 +42,8 @@ Result<std::shared_ptr<const UNet>> BaseModel::unet(ModelOptions options, const 
   return UNet::create(unet_, *weights);
 }
 
-Result<std::shared_ptr<const Vae>> BaseModel::vae(ModelOptions options) const {
-  auto weights = reader(ModelPart::vae, options, {});
+Result<std::shared_ptr<const Vae>> BaseModel::vae(ModelOptions options, const PartWeights& changed) const {
+  auto weights = reader(ModelPart::vae, options, changed);
   if (!weights) return tl::unexpected(weights.error());
   return Vae::create(vae_, *weights);
 }

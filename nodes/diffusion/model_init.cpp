@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "diffusion/base_model.h"
 #include "diffusion/clip_text.h"
 #include "diffusion/config.h"
 #include "diffusion/config_json.h"
@@ -37,8 +38,9 @@ struct Parts {
   UNetConfig unet;
   VaeConfig vae;
   std::vector<TextConfig> texts;
-  std::vector<std::string> paddings;  // of each text encoder's tokenizer
+  std::vector<std::string> paddings;  // of each text encoder's tokenizer; empty: what its files say
   SchedulerConfig scheduler;
+  int64_t sample_px = kSamplePx;
 };
 
 TextConfig text_config(int64_t width, Activation activation) {
@@ -166,20 +168,14 @@ Result<void> write_tokenizer(const fs::path& from, const fs::path& to, const std
     if (!error) fs::copy_file(from / name, to / name, error);
     if (error) return fail(fmt::format("{}: cannot be copied: {}", (from / name).string(), error.message()));
   }
-  if (padding == kClipPadding) return {};
+  if (padding.empty() || padding == kClipPadding) return {};
   auto config = read_json_object(from / "tokenizer_config.json");
   if (!config) return tl::unexpected(config.error());
   (*config)["pad_token"] = padding;
   return write_text(to / "tokenizer_config.json", config->dump(2) + "\n");
 }
 
-Result<void> check_options(const InitOptions& options, const fs::path& folder, const fs::path& tokenizer_folder) {
-  if (!makers().contains(options.arch)) {
-    return fail(fmt::format("arch '{}' is not known; known: sd1, sd2, sdxl", options.arch));
-  }
-  if (options.width < kNormGroups || options.width > kMaxWidth || options.width % kNormGroups != 0) {
-    return fail(fmt::format("width is {}, expected a multiple of {} up to {}", options.width, kNormGroups, kMaxWidth));
-  }
+Result<void> check_folders(const fs::path& folder, const fs::path& tokenizer_folder) {
   for (const char* name : {"vocab.json", "merges.txt", "tokenizer_config.json"}) {
     if (!fs::is_regular_file(tokenizer_folder / name)) {
       return fail(fmt::format("{}: is missing; the tokenizer's files are needed", (tokenizer_folder / name).string()));
@@ -192,14 +188,73 @@ Result<void> check_options(const InitOptions& options, const fs::path& folder, c
   return {};
 }
 
+Result<void> check_options(const InitOptions& options, const fs::path& folder, const fs::path& tokenizer_folder) {
+  if (!makers().contains(options.arch)) {
+    return fail(fmt::format("arch '{}' is not known; known: sd1, sd2, sdxl", options.arch));
+  }
+  if (options.width < kNormGroups || options.width > kMaxWidth || options.width % kNormGroups != 0) {
+    return fail(fmt::format("width is {}, expected a multiple of {} up to {}", options.width, kNormGroups, kMaxWidth));
+  }
+  return check_folders(folder, tokenizer_folder);
+}
+
+std::string numbered(const std::string& name, std::size_t encoder) {
+  return encoder == 0 ? name : fmt::format("{}_{}", name, encoder + 1);
+}
+
 Result<void> write_text_part(const fs::path& folder, const Parts& parts, std::size_t encoder, uint64_t seed,
                              const fs::path& tokenizer_folder) {
-  const std::string number = encoder == 0 ? "" : fmt::format("_{}", encoder + 1);
   const TextConfig& config = parts.texts[encoder];
-  auto ok = write_part(folder / ("text_encoder" + number), text_json(config, kDtype), "model.safetensors",
+  auto ok = write_part(folder / numbered("text_encoder", encoder), text_json(config, kDtype), "model.safetensors",
                        draw_text(config, encoder, seed));
-  if (ok) ok = write_tokenizer(tokenizer_folder, folder / ("tokenizer" + number), parts.paddings[encoder]);
+  if (ok) ok = write_tokenizer(tokenizer_folder, folder / numbered("tokenizer", encoder), parts.paddings[encoder]);
   return ok;
+}
+
+/// @param tokenizers  the folder of each text encoder's tokenizer
+Result<void> write_parts(const Parts& parts, uint64_t seed, const fs::path& folder,
+                         const std::vector<fs::path>& tokenizers) {
+  auto vae_weights = draw_weights<Vae>(parts.vae, seed, as_asked);
+  if (vae_weights && parts.vae.quant_conv && parts.vae.post_quant_conv) settle_latents(*vae_weights);
+  auto ok = write_part(folder / "unet", unet_json(parts.unet), "diffusion_pytorch_model.safetensors",
+                       draw_weights<UNet>(parts.unet, seed, as_asked));
+  if (ok) {
+    ok = write_part(folder / "vae", vae_json(parts.vae, parts.sample_px), "diffusion_pytorch_model.safetensors",
+                    std::move(vae_weights));
+  }
+  for (std::size_t i = 0; ok && i < parts.texts.size(); ++i) {
+    ok = write_text_part(folder, parts, i, seed, tokenizers[i]);
+  }
+  if (ok) ok = write_text(folder / "scheduler/scheduler_config.json", scheduler_json(parts.scheduler).dump(2) + "\n");
+  // Last, so that a folder with a model_index.json is a whole model.
+  if (ok) ok = write_text(folder / "model_index.json", model_index_json(parts.architecture).dump(2) + "\n");
+  return ok;
+}
+
+template <class Config, class Parse>
+Result<void> read_part(const fs::path& file, Parse parse, Config& config) {
+  const auto json = read_json_object(file);
+  if (!json) return tl::unexpected(json.error());
+  auto parsed = parse(*json, file.string());
+  if (!parsed) return tl::unexpected(parsed.error());
+  config = std::move(*parsed);
+  return {};
+}
+
+Result<Parts> read_parts(const fs::path& configs) {
+  Parts parts{};
+  const bool two = fs::exists(configs / "text_encoder_2");
+  parts.texts.resize(two ? 2 : 1);
+  parts.paddings.resize(parts.texts.size());
+  auto ok = read_part(configs / "unet/config.json", parse_unet_config, parts.unet);
+  if (ok) ok = read_part(configs / "vae/config.json", parse_vae_config, parts.vae);
+  for (std::size_t i = 0; ok && i < parts.texts.size(); ++i)
+    ok = read_part(configs / numbered("text_encoder", i) / "config.json", parse_text_config, parts.texts[i]);
+  if (ok) ok = read_part(configs / "scheduler/scheduler_config.json", parse_scheduler_config, parts.scheduler);
+  if (!ok) return tl::unexpected(ok.error());
+  parts.architecture = two ? Architecture::sdxl : parts.unet.linear_projection ? Architecture::sd2 : Architecture::sd1;
+  parts.sample_px = parts.unet.sample_size * parts.vae.downscale();
+  return parts;
 }
 
 }  // namespace
@@ -207,21 +262,21 @@ Result<void> write_text_part(const fs::path& folder, const Parts& parts, std::si
 Result<void> init_model(const InitOptions& options, const fs::path& folder, const fs::path& tokenizer_folder) {
   if (auto ok = check_options(options, folder, tokenizer_folder); !ok) return ok;
   const Parts parts = makers().at(options.arch)(options.width);
-  auto vae_weights = draw_weights<Vae>(parts.vae, options.seed, as_asked);
-  if (vae_weights) settle_latents(*vae_weights);
-  auto ok = write_part(folder / "unet", unet_json(parts.unet), "diffusion_pytorch_model.safetensors",
-                       draw_weights<UNet>(parts.unet, options.seed, as_asked));
-  if (ok) {
-    ok = write_part(folder / "vae", vae_json(parts.vae, kSamplePx), "diffusion_pytorch_model.safetensors",
-                    std::move(vae_weights));
+  return write_parts(parts, options.seed, folder, {parts.texts.size(), tokenizer_folder});
+}
+
+Result<void> init_model_of(const fs::path& configs, uint64_t seed, const fs::path& folder) {
+  const auto parts = read_parts(configs);
+  if (!parts) return tl::unexpected(parts.error());
+  std::vector<fs::path> tokenizers;
+  for (std::size_t i = 0; i < parts->texts.size(); ++i) {
+    tokenizers.push_back(configs / numbered("tokenizer", i));
+    if (auto ok = check_folders(folder, tokenizers.back()); !ok) return ok;
   }
-  for (std::size_t i = 0; ok && i < parts.texts.size(); ++i) {
-    ok = write_text_part(folder, parts, i, options.seed, tokenizer_folder);
-  }
-  if (ok) ok = write_text(folder / "scheduler/scheduler_config.json", scheduler_json(parts.scheduler).dump(2) + "\n");
-  // Last, so that a folder with a model_index.json is a whole model.
-  if (ok) ok = write_text(folder / "model_index.json", model_index_json(parts.architecture).dump(2) + "\n");
-  return ok;
+  if (auto ok = write_parts(*parts, seed, folder, tokenizers); !ok) return ok;
+  // What does not fit together is told by who opens it; nothing that cannot be used is left.
+  if (auto opened = BaseModel::open(folder); !opened) return tl::unexpected(opened.error());
+  return {};
 }
 
 }  // namespace atelier::diffusion

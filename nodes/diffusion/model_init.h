@@ -1,4 +1,5 @@
-// A base model made on the spot: the architecture of SD 1.x, SD 2.x or SDXL in small, with random weights.
+// A base model made on the spot, with random weights: the architecture of SD 1.x, SD 2.x or SDXL in small, or one of
+// any configuration.
 #pragma once
 
 #include <cstdint>
@@ -27,5 +28,10 @@ struct InitOptions {
 /// `folder` is there and not empty, or is a file; the disk's.
 Result<void> init_model(const InitOptions& options, const std::filesystem::path& folder,
                         const std::filesystem::path& tokenizer_folder);
+
+/// The same of a diffusers folder's configurations and tokenizers, `configs`, which holds all of such a folder but the
+/// weights: what a training from nothing starts from. Errors: a file that is missing or that the parsers of config.h
+/// refuse; parts that do not fit together; `folder` is there and not empty, or is a file; the disk's.
+Result<void> init_model_of(const std::filesystem::path& configs, uint64_t seed, const std::filesystem::path& folder);
 
 }  // namespace atelier::diffusion

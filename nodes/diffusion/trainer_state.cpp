@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include "diffusion/safetensors.h"
 #include "diffusion/trainer_impl.h"
+#include "diffusion/trainer_tensors.h"
 
 namespace atelier::diffusion {
 namespace {
@@ -12,23 +12,6 @@ namespace {
 constexpr const char* kOptimizerSteps = "trainer.optimizer_steps";  // [1] int64
 constexpr const char* kLosses = "trainer.losses";                   // what a LossWatch knows
 constexpr const char* kLossScale = "trainer.loss_scale";            // [3] float64: scale, good steps, skipped
-
-at::Tensor copy_on_cpu(const at::Tensor& tensor) {
-  return tensor.detach().to(at::kCPU, tensor.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
-}
-
-/// Whether `given` has every wanted tensor in its shape.
-Result<void> has_all(const std::map<std::string, at::Tensor>& given, const std::map<std::string, at::Tensor>& wanted,
-                     const char* of) {
-  for (const auto& [name, tensor] : wanted) {
-    const auto found = given.find(name);
-    if (found == given.end()) return fail(fmt::format("training: the {} no tensor '{}'", of, name));
-    if (found->second.sizes() != tensor.sizes())
-      return fail(fmt::format("training: tensor '{}' has shape {}, wanted is {}", name,
-                              shape_text(found->second.sizes()), shape_text(tensor.sizes())));
-  }
-  return {};
-}
 
 }  // namespace
 

@@ -159,6 +159,11 @@ struct Vae::Impl {
   std::optional<Conv2d> post_quant;
   Decoder decoder;
 
+  /// Whether a pass is recorded. Whoever trains one half trains all of its layers.
+  bool records() const {
+    return at::GradMode::is_enabled() &&
+           (encoder.conv_in.weight.requires_grad() || decoder.conv_in.weight.requires_grad());
+  }
   Result<void> check(const VaePass& pass) const;
   at::Tensor run_encoder(const at::Tensor& images) const;
   at::Tensor run_decoder(const at::Tensor& latents) const;
@@ -227,7 +232,7 @@ Result<Posterior> Vae::encode(const at::Tensor& images, const VaePass& pass) con
                             shape_text(images.sizes()), config.in_channels, step));
   }
   if (auto ok = impl_->check(pass); !ok) return tl::unexpected(ok.error());
-  const at::NoGradGuard no_grad;
+  const at::AutoGradMode grad_mode(impl_->records());
   const int64_t tile = pass.tile_px.value_or(0);
   const at::Tensor moments = run_pass(images.to(impl_->options.device), pass, {.in = tile, .out = tile / step},
                                       [this](const at::Tensor& x) { return impl_->run_encoder(x); });
@@ -242,7 +247,7 @@ Result<at::Tensor> Vae::decode(const at::Tensor& latents, const VaePass& pass) c
         fmt::format("latents are {}, expected [N, {}, h, w]", shape_text(latents.sizes()), config.latent_channels));
   }
   if (auto ok = impl_->check(pass); !ok) return tl::unexpected(ok.error());
-  const at::NoGradGuard no_grad;
+  const at::AutoGradMode grad_mode(impl_->records());
   const int64_t tile = pass.tile_px.value_or(0);
   return run_pass(latents.to(impl_->options.device), pass, {.in = tile / config.downscale(), .out = tile},
                   [this](const at::Tensor& x) { return impl_->run_decoder(x); });

@@ -29,7 +29,8 @@ struct VaePass {
 };
 
 /// Immutable; may be used from many threads. Computes in float32 where the configuration says that half precision
-/// overflows (force_upcast), else in the precision of the options.
+/// overflows (force_upcast), else in the precision of the options. Passes are recorded for gradients where the weights
+/// learn (leaves that ask for gradients) and the caller's grad mode is on, and only then.
 class Vae {
  public:
   /// The model of a config.json and its weights, whose attention may be named to_q … or, as in older files, query …
@@ -40,8 +41,8 @@ class Vae {
   Vae& operator=(const Vae&) = delete;
 
   /// @param images  [N, in_channels, H, W] in [-1, 1], H and W multiples of 8 (config().downscale()).
-  /// The result is float32 on the model's device; nothing is recorded for gradients. The UNet sees samples or means
-  /// times config().scaling_factor. Errors: another shape; a tile that is no multiple of 4 * config().downscale() px.
+  /// The result is float32 on the model's device. The UNet sees samples or means times config().scaling_factor. Errors:
+  /// another shape; a tile that is no multiple of 4 * config().downscale() px.
   Result<Posterior> encode(const at::Tensor& images, const VaePass& pass = {}) const;
 
   /// @param latents  [N, latent_channels, h, w], not scaled: what the UNet made, divided by config().scaling_factor.

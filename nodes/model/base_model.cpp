@@ -128,9 +128,13 @@ Expected<std::shared_ptr<const diffusion::UNet>> resident_unet(const Model& mode
 }
 
 Expected<std::shared_ptr<const diffusion::Vae>> resident_vae(const Model& model, Device& device, at::ScalarType dtype) {
-  return resident_part<diffusion::Vae>(model, device, "vae", dtype, [&](const auto& base, const auto& options) {
-    return loaded(base.vae(options), bytes_as(base, {diffusion::ModelPart::vae}, dtype));
-  });
+  using diffusion::ModelPart::vae;
+  const auto load = [&](const auto& base, const auto& options) -> LoadedPart<diffusion::Vae> {
+    const auto changed = weights_in_place(model, base, {vae});
+    if (!changed) return tl::unexpected(changed.error());
+    return loaded(base.vae(options, *changed), bytes_as(base, {vae}, dtype));
+  };
+  return resident_part<diffusion::Vae>(model, device, "vae", dtype, load);
 }
 
 Expected<std::shared_ptr<const diffusion::TextEncoders>> resident_text_encoders(const Model& model, Device& device,

@@ -53,8 +53,7 @@ std::int64_t micro_batch_of(const Params& params, std::int64_t rows) {
 
 diffusion::TrainingOptions options_of(const Params& params, const TrainSetup& setup) {
   diffusion::TrainingOptions options;
-  options.rate = {curve_of(params.text("schedule")), params.number("learning_rate"), params.integer("warmup_steps"),
-                  setup.steps, params.integer("restarts")};
+  options.rate = rate_of(params, setup.steps);
   if (params.text("optimizer") == "adafactor") options.optimizer = diffusion::OptimizerKind::adafactor;
   options.adamw.weight_decay = options.adafactor.weight_decay = params.number("weight_decay");
   options.max_gradient_norm = params.number("max_gradient_norm");
@@ -119,6 +118,11 @@ Expected<SetupTexts> row_texts(const TrainSetup& setup, const TextUse& use, Cont
   if (as_ids)
     return SetupTexts{std::make_unique<IdsOfTexts>(*encoders, setup.text.max_token_length, use.words), *encoders};
   return SetupTexts{std::make_unique<StatesOfTexts>(setup.datasets, encoder), *encoders};
+}
+
+diffusion::LrSchedule rate_of(const Params& params, std::int64_t steps) {
+  return {curve_of(params.text("schedule")), params.number("learning_rate"), params.integer("warmup_steps"), steps,
+          params.integer("restarts")};
 }
 
 std::vector<diffusion::ModelPart> text_parts(const diffusion::BaseModel& base) {

@@ -33,6 +33,9 @@ struct TrainSetup {
   Digest digest() const { return base_digest(model); }
 };
 
+// How the learning rate goes over a training of so many steps, from the params of optimizer_params().
+diffusion::LrSchedule rate_of(const Params& params, std::int64_t steps);
+
 // The base's text encoders, in its order.
 std::vector<diffusion::ModelPart> text_parts(const diffusion::BaseModel& base);
 

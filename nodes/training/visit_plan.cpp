@@ -22,6 +22,7 @@ VisitPlan::VisitPlan(std::span<const Dataset> datasets, std::int64_t batch_size,
     for (const auto& item : dataset.items) visits += repeats_of(dataset, item);
     per_round_.push_back(static_cast<std::size_t>(visits));
   }
+  last_.resize(datasets.size());
 }
 
 std::vector<std::size_t> VisitPlan::round_order(std::size_t dataset, std::uint64_t round) const {
@@ -42,24 +43,27 @@ std::vector<std::size_t> VisitPlan::round_order(std::size_t dataset, std::uint64
   return order;
 }
 
-std::vector<Visit> VisitPlan::step(std::int64_t step) const {
+const VisitPlan::Round& VisitPlan::round(std::size_t dataset, std::uint64_t number) {
+  auto& last = last_[dataset];
+  if (last && last->number == number) return *last;
+  last = Round{number, round_order(dataset, number), {}};
+  const auto& items = datasets_[dataset].items;
+  std::map<Digest, std::uint64_t> in_a_round, before;
+  for (const auto item : last->order) ++in_a_round[items[item].photo];
+  for (const auto item : last->order)
+    last->visits.push_back(number * in_a_round[items[item].photo] + before[items[item].photo]++);
+  return *last;
+}
+
+std::vector<Visit> VisitPlan::step(std::int64_t step) {
   std::vector<Visit> visits;
-  for (std::size_t d = 0; d < datasets_.size(); ++d) {
-    const auto& items = datasets_[d].items;
-    std::vector<std::size_t> order;
-    std::uint64_t round_of_order = 0;
+  for (std::size_t d = 0; d < datasets_.size(); ++d)
     for (std::size_t row = 0; row < batch_size_; ++row) {
-      const auto per_round = per_round_[d];
       const auto position = static_cast<std::size_t>(step) * batch_size_ + row;
-      const std::uint64_t round = position / per_round;
-      if (order.empty() || round != round_of_order) order = round_order(d, round_of_order = round);
-      const auto place = order.begin() + static_cast<std::ptrdiff_t>(position % per_round);
-      const auto same = [&](std::size_t item) { return items[item].photo == items[*place].photo; };
-      const auto a_round = static_cast<std::uint64_t>(std::count_if(order.begin(), order.end(), same));
-      const auto before = static_cast<std::uint64_t>(std::count_if(order.begin(), place, same));
-      visits.push_back({d, *place, round * a_round + before});
+      const auto& now = round(d, position / per_round_[d]);
+      const auto place = position % per_round_[d];
+      visits.push_back({d, now.order[place], now.visits[place]});
     }
-  }
   return visits;
 }
 

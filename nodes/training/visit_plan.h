@@ -8,6 +8,7 @@
 // not of the visits.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -29,8 +30,9 @@ class VisitPlan {
   // `datasets` are not empty and outlive the plan; batch_size is at least 1.
   VisitPlan(std::span<const Dataset> datasets, std::int64_t batch_size, std::int64_t seed);
 
-  // The rows of a step (0-based), dataset by dataset.
-  std::vector<Visit> step(std::int64_t step) const;
+  // The rows of a step (0-based), dataset by dataset. Of each dataset the round that came last is remembered, since the
+  // next step is of the same: not to be called from several threads at a time.
+  std::vector<Visit> step(std::int64_t step);
   std::size_t rows() const { return datasets_.size() * batch_size_; }
 
   // Factor of the loss of a row of this dataset beside its photo's own weight: the step's loss, a mean over rows, is
@@ -39,10 +41,18 @@ class VisitPlan {
   double row_weight(std::size_t dataset) const;
 
  private:
-  std::vector<std::size_t> round_order(std::size_t dataset, std::uint64_t round) const;  // items, each `repeats` times
+  // A round of a dataset: its items in order, each `repeats` times.
+  struct Round {
+    std::uint64_t number = 0;
+    std::vector<std::size_t> order;
+    std::vector<std::uint64_t> visits;  // of each place: how often its photo was shown before, in all rounds
+  };
+  std::vector<std::size_t> round_order(std::size_t dataset, std::uint64_t round) const;
+  const Round& round(std::size_t dataset, std::uint64_t number);
 
   std::span<const Dataset> datasets_;
-  std::vector<std::size_t> per_round_;  // visits in a round of each dataset
+  std::vector<std::size_t> per_round_;      // visits in a round of each dataset
+  std::vector<std::optional<Round>> last_;  // of each dataset
   std::size_t batch_size_;
   std::int64_t seed_;
 };

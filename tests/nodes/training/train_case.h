@@ -36,7 +36,7 @@ inline LoraSet trained(const std::vector<Dataset>& datasets, const std::map<std:
 }
 
 // The one batch of a step whose photos are of one size.
-inline diffusion::TrainingBatch training_batch(const std::vector<Dataset>& datasets, const VisitPlan& plan,
+inline diffusion::TrainingBatch training_batch(const std::vector<Dataset>& datasets, VisitPlan& plan,
                                                const std::vector<Visit>& visits, const BatchSettings& settings) {
   return training_batches(datasets, plan, visits, settings, StatesOfTexts(datasets, std::nullopt)).value().at(0);
 }

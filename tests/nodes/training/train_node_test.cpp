@@ -43,7 +43,7 @@ TEST(Train, TakesTheStepsOfItsPlanOnLatentsAsTheUNetSeesThem) {
   options.rate = {diffusion::LrCurve::cosine, 1e-3, 0, 6};
   auto by_hand = *diffusion::Trainer::lora(
       {unet}, schedule, {{starting_lora(unet->lora_targets(), {2, 2}, 0, base_digest(model))}}, options);
-  const VisitPlan plan(datasets, 1, 0);
+  VisitPlan plan(datasets, 1, 0);
   for (std::int64_t step = 0; step < 6; ++step)
     ASSERT_TRUE(by_hand.step(training_batch(datasets, plan, plan.step(step), {0, 1000, 0.18215, at::kCPU})));
 

@@ -134,7 +134,7 @@ at::Tensor losses_under(const diffusion::Lora& lora, const std::vector<Dataset>&
   const auto folder = open_base(base);
   const auto schedule = diffusion::NoiseSchedule::create(folder->scheduler_config());
   auto trainer = diffusion::Trainer::lora({*resident_unet(base, device)}, *schedule, {{lora}}, {});
-  const VisitPlan plan(datasets, 32, 999);
+  VisitPlan plan(datasets, 32, 999);
   std::vector<at::Tensor> losses;
   for (std::int64_t step = 0; step < pairs / 32; ++step)
     losses.push_back(*trainer->losses(training_batch(datasets, plan, plan.step(step), {999, 1000, 0.18215, at::kCPU})));

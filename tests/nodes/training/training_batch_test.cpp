@@ -14,7 +14,7 @@ using testing::ElementsAre;
 
 TEST(TrainingBatches, HoldPhotosOfOneSizeEachWhoseRowsWeighWhatTheyWouldInOneBatch) {
   const std::vector<Dataset> datasets{dataset_of_two_sizes()};
-  const VisitPlan plan(datasets, 3, 0);
+  VisitPlan plan(datasets, 3, 0);
   const std::vector<Visit> visits{{0, 1, 0}, {0, 0, 0}, {0, 2, 0}};
   const auto batches =
       *training_batches(datasets, plan, visits, {0, 1000, 1, at::kCPU}, StatesOfTexts(datasets, std::nullopt));
@@ -29,7 +29,7 @@ TEST(TrainingBatches, HoldPhotosOfOneSizeEachWhoseRowsWeighWhatTheyWouldInOneBat
 TEST(TrainingBatches, TellSdxlTheSizesOfEachPhoto) {
   std::vector<Dataset> datasets{tiny_dataset({"a.png", "b.png"})};
   datasets[0].items[1].sizes = {800, 1200, 5, -3, 512, 640};
-  const VisitPlan plan(datasets, 2, 0);
+  VisitPlan plan(datasets, 2, 0);
   BatchSettings settings{0, 1000, 1, at::kCPU};
   EXPECT_FALSE(training_batch(datasets, plan, plan.step(0), settings).time_ids.defined());
   settings.sizes = true;
@@ -39,7 +39,7 @@ TEST(TrainingBatches, TellSdxlTheSizesOfEachPhoto) {
 
 TEST(TrainingBatches, DrawTimestepsInTheirRangeAndAddTheNoiseOffsetToWholeChannels) {
   const std::vector<Dataset> datasets{tiny_dataset({"a.png"})};
-  const VisitPlan plan(datasets, 1, 0);
+  VisitPlan plan(datasets, 1, 0);
   std::vector<Visit> visits;
   for (std::uint64_t n = 0; n < 200; ++n) visits.push_back({0, 0, n});
   BatchSettings settings{0, 600, 1, at::kCPU};
@@ -67,7 +67,7 @@ TEST(StartingLora, IsTheSameForEqualSeedBaseLayerAndRankAlone) {
 TEST(TrainingBatch, ShowsACustomersPhotoAlikeInBothTrainings) {
   const auto photos = tiny_dataset({"a.png", "b.png", "c.png"});
   const std::vector<Dataset> alone{photos}, beside{tiny_dataset({"r1.png", "r2.png"}, false), photos};
-  const VisitPlan plan_alone(alone, 1, 5), plan_beside(beside, 1, 5);
+  VisitPlan plan_alone(alone, 1, 5), plan_beside(beside, 1, 5);
   const BatchSettings settings{5, 1000, 0.18215, at::kCPU};
   for (std::int64_t step = 0; step < 7; ++step) {
     const auto one = training_batch(alone, plan_alone, plan_alone.step(step), settings);
@@ -81,7 +81,7 @@ TEST(TrainingBatch, ShowsACustomersPhotoAlikeInBothTrainings) {
 
 TEST(TrainingBatch, DrawsAnewAtEveryVisitAndForEveryPhoto) {
   const std::vector<Dataset> datasets{tiny_dataset({"a.png", "b.png"})};
-  const VisitPlan plan(datasets, 1, 5);
+  VisitPlan plan(datasets, 1, 5);
   const std::vector<Visit> visits{{0, 0, 0}, {0, 0, 1}, {0, 1, 0}, {0, 0, 0}};
   const auto batch = training_batch(datasets, plan, visits, {5, 1000, 1, at::kCPU});
   for (const auto& drawn : {batch.noise, batch.latents}) {
@@ -95,7 +95,7 @@ TEST(TrainingBatch, DrawsAnewAtEveryVisitAndForEveryPhoto) {
 
 TEST(TrainingBatch, DrawsNormalNoiseAndUniformTimestepsOfTheWholeSchedule) {
   const std::vector<Dataset> datasets{tiny_dataset({"a.png"})};
-  const VisitPlan plan(datasets, 1, 0);
+  VisitPlan plan(datasets, 1, 0);
   std::vector<Visit> visits;
   for (std::uint64_t n = 0; n < 400; ++n) visits.push_back({0, 0, n});
   const auto batch = training_batch(datasets, plan, visits, {0, 1000, 1, at::kCPU});
@@ -113,7 +113,7 @@ TEST(TrainingBatch, ScalesLatentsAndWeighsRowsByShareAndPhoto) {
   datasets[1].share = 1.5;
   datasets[1].items[0].weight = 0.25;
   for (auto& dataset : datasets) dataset.items[0].deviation = constant_tensor({4, kTinyGrid, kTinyGrid}, 0);
-  const VisitPlan plan(datasets, 1, 0);
+  VisitPlan plan(datasets, 1, 0);
   const auto batch = training_batch(datasets, plan, plan.step(0), {0, 1000, 0.5, at::kCPU});
   EXPECT_TRUE(at::equal(batch.latents[1], 0.5 * as_torch(datasets[1].items[0].mean)));
   EXPECT_FLOAT_EQ(batch.weights[0].item<float>(), 1.0f);          // share 0.5 of two datasets
@@ -126,7 +126,7 @@ TEST(TrainingBatches, GiveDreamBoothsLossWithClassPicturesOfTheirWeight) {
   auto instance = tiny_dataset({"a.png", "b.png"}), prior = tiny_dataset({"c.png", "d.png", "e.png"}, false);
   for (auto& item : prior.items) item.weight = 0.7;
   const std::vector<Dataset> datasets{instance, prior};
-  const VisitPlan plan(datasets, 2, 0);
+  VisitPlan plan(datasets, 2, 0);
   const auto visits = plan.step(0);
   const auto batch = training_batch(datasets, plan, visits, {0, 1000, 1, at::kCPU});
   const auto losses = at::tensor({0.3f, 0.9f, 0.5f, 0.1f});  // of rows: two of the instance, two of the class

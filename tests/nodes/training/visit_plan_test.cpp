@@ -18,7 +18,7 @@ Dataset dataset_of(std::vector<std::string> photos, bool customer = false) {
 // What the plan shows of one dataset over the first `steps` steps: (photo's name, visit).
 std::vector<std::pair<std::string, std::uint64_t>> shown(const std::vector<Dataset>& datasets, std::size_t dataset,
                                                          std::int64_t steps, std::int64_t batch_size = 1) {
-  const VisitPlan plan(datasets, batch_size, 0);
+  VisitPlan plan(datasets, batch_size, 0);
   std::vector<std::pair<std::string, std::uint64_t>> all;
   for (std::int64_t step = 0; step < steps; ++step)
     for (const auto& visit : plan.step(step))
@@ -41,7 +41,7 @@ TEST(VisitPlan, ShowsEveryPhotoOnceARound) {
 
 TEST(VisitPlan, HoldsEachDatasetInEveryStep) {
   const std::vector<Dataset> datasets{dataset_of({"a", "b", "c"}), dataset_of({"x"}), dataset_of({"y", "z"})};
-  const VisitPlan plan(datasets, 2, 0);
+  VisitPlan plan(datasets, 2, 0);
   for (std::int64_t step = 0; step < 10; ++step) {
     std::map<std::size_t, int> rows;
     for (const auto& visit : plan.step(step)) ++rows[visit.dataset];
@@ -125,7 +125,7 @@ TEST(VisitPlan, WeighsDatasetsByTheirShare) {
   std::vector<Dataset> two{dataset_of({"r"}), dataset_of({"a"})};
   two[0].share = 0.5;
   two[1].share = 1.5;
-  const VisitPlan plan(two, 1, 0);
+  VisitPlan plan(two, 1, 0);
   EXPECT_DOUBLE_EQ(plan.row_weight(1), 3 * plan.row_weight(0));
   EXPECT_DOUBLE_EQ(plan.row_weight(0) + plan.row_weight(1), 4);
 }
