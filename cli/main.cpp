@@ -30,6 +30,7 @@ int run(int argc, char** argv) {
   add_example(app, "atelier run examples/night/batch.yaml --out out/night");
   add_run_command(app, program);
   add_plan_command(app, program);
+  add_report_command(app, program);
   add_validate_command(app, program);
   add_graph_command(app, program);
   add_nodes_command(app, program);

@@ -59,6 +59,7 @@ void print_mistakes(const Mistakes& mistakes);
 // Each adds one command to the program.
 void add_run_command(CLI::App& app, Program& program);
 void add_plan_command(CLI::App& app, Program& program);
+void add_report_command(CLI::App& app, Program& program);
 void add_validate_command(CLI::App& app, Program& program);
 void add_graph_command(CLI::App& app, Program& program);
 void add_nodes_command(CLI::App& app, Program& program);

@@ -9,7 +9,9 @@
 #include "cli/json_text.h"
 #include "cli/option_checks.h"
 #include "cli/program.h"
+#include "cli/run_report.h"
 #include "cli/signals.h"
+#include "cli/versions.h"
 #include "diffusion/machine.h"
 #include "run/progress.h"
 #include "run/run_batch.h"
@@ -83,6 +85,18 @@ void print(const RunResult& result, bool json) {
   }
 }
 
+// That there is no report changes nothing in how the run went.
+void tell_report(Program& program, const fs::path& run, Store& store, bool json) {
+  const auto report = read_run(program.files, run);
+  const auto page = report ? write_run_report(program, *report, run, &store) : tl::unexpected(report.error());
+  if (!page)
+    log(LogLevel::warning, fmt::format("there is no report: {}", page.error().message));
+  else if (json)
+    fmt::print("{}\n", json_text(nlohmann::json{{"event", "report_written"}, {"path", page->string()}}, kOneLine));
+  else
+    fmt::print("report: {}\n", page->string());
+}
+
 int run_it(Program& program, const RunCommandOptions& options) {
   const Machine machine = this_machine(options);
   const auto devices = parse_devices(options.devices, machine);
@@ -104,6 +118,8 @@ int run_it(Program& program, const RunCommandOptions& options) {
   run.window = options.window;
   run.grace = std::chrono::seconds(options.grace_s);
   run.watched_folders = {cache->folder()};
+  run.cache = cache->folder();
+  run.versions = versions();
 
   // Names the run to a collection of garbage beside it; the run's folder has its name only later.
   const auto lease =
@@ -129,6 +145,7 @@ int run_it(Program& program, const RunCommandOptions& options) {
                        .hold = [&](std::span<const Digest> keys) { return (*lease)->hold(keys); }};
   const RunResult result = run_batch(run, *batch, seams);
   print(result, options.batch.json);
+  if (!result.folder.empty()) tell_report(program, result.folder, cache->store(), options.batch.json);
   return result.exit_code;
 }
 

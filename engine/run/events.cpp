@@ -21,6 +21,11 @@ void put(Json& line, const RunStarted& e) {
   line["devices"] = e.devices;
   line["cores"] = e.cores;
   line["window"] = e.window;
+  line["threads_per_device"] = e.threads_per_device;
+  line["cache"] = e.cache;
+  line["customer_ids"] = e.customer_ids;
+  line["params"] = e.params;
+  line["versions"] = e.versions;
 }
 
 void put(Json& line, const WaveStarted& e) {
@@ -31,6 +36,13 @@ void put(Json& line, const WaveStarted& e) {
   line["reused"] = e.reused;
   line["skipped"] = e.skipped;
   line["guess_s"] = e.guess_s;
+}
+
+void put(Json& line, const TaskPlanned& e) {
+  put(line, e.task);
+  line["step"] = e.step;
+  line["node"] = e.node;
+  line["customers"] = e.customers;
 }
 
 void put(Json& line, const TaskStarted& e) {
@@ -67,7 +79,8 @@ void put(Json& line, const TaskWarning& e) {
 void put(Json& line, const TaskPreview& e) {
   put(line, e.task);
   line["name"] = e.name;
-  line["path"] = e.path;
+  line["digest"] = e.digest.hex();
+  line["key"] = e.key.hex();
 }
 
 void put(Json& line, const TaskFinished& e) {
@@ -86,6 +99,8 @@ void put(Json& line, const TaskReused& e) {
   line["reason"] = e.reason;
   line["saved_s"] = e.saved_s;
   line["customers"] = e.customers;
+  if (!e.made_in.empty()) line["made_in"] = e.made_in;
+  if (!e.curves.empty()) line["curves"] = e.curves;
 }
 
 void put(Json& line, const TaskRetried& e) {
@@ -152,10 +167,11 @@ void put(Json& line, const RunFinished& e) {
 
 std::string_view name_of(const Event& event) noexcept {
   // In the order of Event::what.
-  constexpr std::string_view names[] = {
-      "run_started",  "wave_started",    "task_started",   "task_progress",     "task_metric",    "task_warning",
-      "task_preview", "task_finished",   "task_reused",    "task_retried",      "task_failed",    "task_skipped",
-      "task_stopped", "task_input_lost", "output_written", "customer_finished", "stop_requested", "run_finished"};
+  constexpr std::string_view names[] = {"run_started",       "wave_started",   "task_planned",    "task_started",
+                                        "task_progress",     "task_metric",    "task_warning",    "task_preview",
+                                        "task_finished",     "task_reused",    "task_retried",    "task_failed",
+                                        "task_skipped",      "task_stopped",   "task_input_lost", "output_written",
+                                        "customer_finished", "stop_requested", "run_finished"};
   static_assert(std::size(names) == std::variant_size_v<decltype(event.what)>);
   return names[event.what.index()];
 }

@@ -19,7 +19,7 @@
 
 namespace atelier {
 
-inline constexpr int events_version = 1;
+inline constexpr int events_version = 2;  // 2: a preview is in the cache, no longer a file in the run's folder
 
 struct TaskRef {
   std::uint32_t id = 0;
@@ -33,12 +33,23 @@ struct RunStarted {
   std::vector<std::string> devices{};
   int cores = 1;
   std::size_t window = 0;
+  int threads_per_device = 1;
+  std::string cache{};                            // its folder
+  std::vector<std::string> customer_ids{};        // those of this run
+  std::map<std::string, std::string> params{};    // of the batch, as a user would write them
+  std::map<std::string, std::string> versions{};  // of the program and the libraries it stands on
 };
 // The graph is about to run. `guess_s` is the sum of the guesses of what may have to run.
 struct WaveStarted {
   int wave = 1;
   std::size_t tasks = 0, to_run = 0, waiting = 0, reused = 0, skipped = 0;
   double guess_s = 0;
+};
+// A task of the wave, told before any starts.
+struct TaskPlanned {
+  TaskRef task{};
+  std::string step{}, node{};            // of an output the node is empty
+  std::vector<std::string> customers{};  // whose it is; empty: the batch's
 };
 struct TaskStarted {
   TaskRef task{};
@@ -66,7 +77,9 @@ struct TaskWarning {
 };
 struct TaskPreview {
   TaskRef task{};
-  std::string name{}, path{};  // relative to the run's folder
+  std::string name{};
+  Digest digest{};  // of the PNG
+  Digest key{};     // of the task, whose result it belongs to (artifact/shown.h)
 };
 // Its result is durable: content and record before this line.
 struct TaskFinished {
@@ -82,7 +95,9 @@ struct TaskReused {
   std::optional<Digest> key{};  // none of an output
   double saved_s = 0;
   std::size_t customers = 0;
-  bool planned = false;  // known before the graph ran
+  bool planned = false;               // known before the graph ran
+  std::string made_in{};              // the run that made it, where that is known
+  std::vector<std::string> curves{};  // what it measured then, by name
 };
 struct TaskRetried {
   TaskRef task{};
@@ -132,9 +147,9 @@ struct RunFinished {
 
 struct Event {
   double time_s = 0;  // since the epoch
-  std::variant<RunStarted, WaveStarted, TaskStarted, TaskProgress, TaskMetric, TaskWarning, TaskPreview, TaskFinished,
-               TaskReused, TaskRetried, TaskFailed, TaskSkipped, TaskStopped, TaskInputLost, OutputWritten,
-               CustomerFinished, StopRequested, RunFinished>
+  std::variant<RunStarted, WaveStarted, TaskPlanned, TaskStarted, TaskProgress, TaskMetric, TaskWarning, TaskPreview,
+               TaskFinished, TaskReused, TaskRetried, TaskFailed, TaskSkipped, TaskStopped, TaskInputLost,
+               OutputWritten, CustomerFinished, StopRequested, RunFinished>
       what;
 
   template <class T>

@@ -50,6 +50,7 @@ class Progress final : public Observer {
   void see(const CustomerFinished& event);
   void see(const StopRequested& event);
   void see(const RunFinished& event);
+  void see(const TaskPlanned&) {}
   void see(const TaskPreview&) {}
   void tell(std::string_view text, std::string_view colour = "");
   void clear();

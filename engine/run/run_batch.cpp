@@ -36,15 +36,7 @@ class Run {
   }
 
   RunResult run() {
-    events_.emit(RunStarted{.run = folder_.name,
-                            .batch = batch_.file.string(),
-                            .pipeline = batch_.pipeline.file.string(),
-                            .out = options_.out.string(),
-                            .folder = folder_.path.string(),
-                            .customers = options_.only.empty() ? batch_.customers.size() : options_.only.size(),
-                            .devices = device_names(),
-                            .cores = options_.machine.cores,
-                            .window = options_.window ? options_.window : default_window(options_.devices.size())});
+    events_.emit(opening());
     seams_.ticker.start([this] { beat(); });
     std::optional<Error> wrong;
     try {
@@ -63,6 +55,26 @@ class Run {
     std::vector<Observer*> all{event_log_.get(), &summary_};
     all.insert(all.end(), seams_.observers.begin(), seams_.observers.end());
     return all;
+  }
+
+  RunStarted opening() const {
+    RunStarted told{.run = folder_.name,
+                    .batch = batch_.file.string(),
+                    .pipeline = batch_.pipeline.file.string(),
+                    .out = options_.out.string(),
+                    .folder = folder_.path.string(),
+                    .customers = options_.only.empty() ? batch_.customers.size() : options_.only.size(),
+                    .devices = device_names(),
+                    .cores = options_.machine.cores,
+                    .window = options_.window ? options_.window : default_window(options_.devices.size()),
+                    .threads_per_device = options_.threads_per_device,
+                    .cache = options_.cache.string(),
+                    .customer_ids = options_.only,
+                    .versions = options_.versions};
+    if (options_.only.empty())
+      for (const auto& customer : batch_.customers) told.customer_ids.push_back(customer.id);
+    for (const auto& [name, value] : batch_.values_for(nullptr)) told.params[name] = value.show();
+    return told;
   }
 
   std::vector<std::string> device_names() const {

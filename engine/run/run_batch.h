@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,6 +33,8 @@ struct RunOptions {
   std::chrono::seconds grace{20};                             // for tasks that run when a stop is asked for
   std::uint64_t least_free_bytes = std::uint64_t{256} << 20;  // below it the run stops itself
   std::vector<std::filesystem::path> watched_folders{};       // where that must be free, beside `out`: the cache
+  std::filesystem::path cache{};                              // told in the record, so that a report finds its pictures
+  std::map<std::string, std::string> versions{};              // told in the record
 };
 
 struct RunSeams {  // all must outlive the run

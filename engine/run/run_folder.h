@@ -1,5 +1,4 @@
-// run: OUT/runs/<utc>-<n>/: the event log, step logs and previews of one run; and the lock that keeps it one run per
-// OUT.
+// run: OUT/runs/<utc>-<n>/: the event log, step logs and report of one run; and the lock that keeps it one run per OUT.
 #pragma once
 #include <filesystem>
 #include <memory>

@@ -38,6 +38,10 @@ void TaskContext::progress(double fraction, std::string_view what) {
 
 void TaskContext::metric(std::string_view name, std::int64_t step, double value) {
   log_.add(fmt::format("step {}: {} {:.6g}", step, name, value));
+  {
+    const std::lock_guard hold(mutex_);
+    shown_.curves[std::string(name)][step] = value;
+  }
   around_.events.emit(TaskMetric{task_, std::string(name), step, value});
 }
 
@@ -50,28 +54,40 @@ void TaskContext::warn(std::string text) {
   around_.events.emit(TaskWarning{task_, std::move(text), false});
 }
 
-// A preview that cannot be written is no reason to fail: the report lacks a picture.
 void TaskContext::preview(std::string_view name, std::span<const std::byte> png) {
-  const auto folder = std::filesystem::path("previews") / file_name_of(task_.name);
-  const auto relative = folder / (file_name_of(name) + ".png");
-  auto written = around_.files.make_folders(around_.folder.path / folder);
-  if (written) written = write_file(around_.files, around_.folder.path / relative, png);
-  if (written)
-    around_.events.emit(TaskPreview{task_, std::string(name), relative.generic_string()});
-  else
-    log_.add("no preview: " + written.error().message);
+  TaskPreview told{task_, std::string(name), sha256(png), key_};
+  {
+    const std::lock_guard hold(mutex_);
+    shown_.show({told.name, told.digest, {png.begin(), png.end()}});
+  }
+  around_.events.emit(std::move(told));
 }
 
 std::optional<Artifact> TaskContext::load_checkpoint() {
   used_checkpoints_ = true;
   auto state = around_.store.checkpoint(key_);
   log_.add(state ? "goes on from a checkpoint" : "starts from the beginning");
+  if (state)
+    if (auto before = get_shown(around_.store, key_)) {
+      const std::lock_guard hold(mutex_);
+      shown_ = std::move(*before);
+    }
   return state;
 }
 
+// What was shown so far goes along with the checkpoint, for a report of a run that is still going and for the run that
+// goes on from there. That it cannot be kept is no reason to fail: the report lacks a picture.
 Expected<void> TaskContext::save_checkpoint(const Artifact& state) {
   used_checkpoints_ = true;
+  if (const Shown so_far = shown(); !so_far.empty())
+    if (const auto kept = put_shown(around_.store, key_, so_far); !kept)
+      log_.add("no previews: " + kept.error().message);
   return around_.store.put_checkpoint(key_, state);
+}
+
+Shown TaskContext::shown() const {
+  const std::lock_guard hold(mutex_);
+  return shown_;
 }
 
 std::vector<std::string> TaskContext::warnings() const {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "artifact/store.h"
+#include "artifact/shown.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "graph/context.h"
@@ -41,6 +41,7 @@ class TaskContext final : public Context {
   Expected<void> save_checkpoint(const Artifact& state) override;
 
   std::vector<std::string> warnings() const;  // in the order they were told
+  Shown shown() const;                        // previews and curves
   bool used_checkpoints() const { return used_checkpoints_.load(); }
 
  private:
@@ -52,6 +53,7 @@ class TaskContext final : public Context {
   mutable std::mutex mutex_;
   std::filesystem::path scratch_;
   std::vector<std::string> warnings_;
+  Shown shown_;
   Clock::Instant told_{};  // when progress was told last
   bool told_any_ = false;
   std::atomic<bool> used_checkpoints_{false};

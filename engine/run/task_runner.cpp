@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "plan/memory.h"
+#include "run/reuse.h"
+#include "run/shown_record.h"
 
 namespace atelier {
 namespace {
@@ -31,6 +33,7 @@ struct TaskRunner::Running {
   StepLog log{};
   std::optional<Digest> key{};
   std::vector<std::string> warnings{};
+  Shown shown{};
   bool checkpoints = false;  // it asked for one or saved one
 
   const Admission& admission() const { return assignment.admission; }
@@ -106,6 +109,7 @@ TaskResult TaskRunner::make(Running& running, const Digest& key) const {
   const auto outputs = run_node(node, around_.registry, Job{*inputs, *running.task.params, context}, device);
   if (!outputs) return ended_with(running, outputs.error());
   running.warnings = context.warnings();
+  running.shown = context.shown();
   running.checkpoints = context.used_checkpoints();
   return keep(running, key, *outputs, seconds_between(began, around_.clock.now()));
 }
@@ -121,11 +125,13 @@ TaskResult TaskRunner::keep(Running& running, const Digest& key, const Outputs& 
                        {"attempt", running.assignment.attempt},
                        {"seconds", seconds},
                        {"run", around_.folder.name}};
+  const auto owners = owners_of(around_.plan, around_.batch, running.task.id);
+  if (keep_shown(running, key, owners)) record.provenance["shown"] = names_of(running.shown);
   if (spec.keep != Keep::recipe) {
     const auto put = around_.store.put(key, outputs, record.provenance);
     if (!put) return halted(put.error().message);
   }
-  const auto committed = around_.ledger.commit(record, owners_of(around_.plan, around_.batch, running.task.id));
+  const auto committed = around_.ledger.commit(record, owners);
   if (!committed) return halted(committed.error().message);
   if (running.checkpoints) around_.store.drop_checkpoint(key);
   const auto kept = std::make_shared<const Record>(std::move(record));
@@ -135,6 +141,17 @@ TaskResult TaskRunner::keep(Running& running, const Digest& key, const Outputs& 
                                    .outputs = kept->outputs,
                                    .customers = around_.table.customers(running.task.id)});
   return {.state = State::finished, .record = kept, .key = key};
+}
+
+// Before the result, so that a record names no preview that was never kept. False where nothing was shown or where it
+// cannot be kept, which is no reason to fail: the report lacks a picture.
+bool TaskRunner::keep_shown(Running& running, const Digest& key, const std::vector<std::string>& owners) const {
+  if (running.shown.empty()) return false;
+  around_.lease.add(shown_key(key));
+  auto kept = put_shown(around_.store, key, running.shown);
+  if (kept) kept = around_.ledger.commit(record_of_shown(key, running.shown), owners);
+  if (!kept) running.log.add("no previews: " + kept.error().message);
+  return kept.has_value();
 }
 
 TaskResult TaskRunner::run_output(Running& running) const {
@@ -167,13 +184,13 @@ TaskResult TaskRunner::reused(const Running& running, std::shared_ptr<const Reco
                               const std::string& reason) const {
   TaskReused told{.task = running.ref, .reason = reason, .customers = around_.table.customers(running.task.id)};
   if (record) {
-    const auto owned = around_.ledger.add_owners(record->key, owners_of(around_.plan, around_.batch, running.task.id));
+    const auto owned =
+        own_reused(around_.ledger, around_.lease, record->key, owners_of(around_.plan, around_.batch, running.task.id));
     if (!owned) return halted(owned.error().message);
-    told.key = record->key;
-    told.saved_s = record->cost_s;
-    for (const auto& warning : record->warnings) around_.events.emit(TaskWarning{running.ref, warning, true});
+    tell_reused(around_.events, around_.ledger, std::move(told), *record);
+  } else {
+    around_.events.emit(std::move(told));
   }
-  around_.events.emit(std::move(told));
   return {.state = State::reused, .record = std::move(record), .key = running.key, .reason = reason};
 }
 

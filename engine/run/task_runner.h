@@ -44,6 +44,7 @@ class TaskRunner {
   std::shared_ptr<const Record> made_meanwhile(const Running& running, const Resolution& before) const;
   TaskResult make(Running& running, const Digest& key) const;
   TaskResult keep(Running& running, const Digest& key, const Outputs& outputs, double seconds) const;
+  bool keep_shown(Running& running, const Digest& key, const std::vector<std::string>& owners) const;
   TaskResult run_output(Running& running) const;
   TaskResult reused(const Running& running, std::shared_ptr<const Record> record, const std::string& reason) const;
   TaskResult ended_with(Running& running, Error error) const;

@@ -4,6 +4,7 @@
 
 #include "plan/memory.h"
 #include "plan/needs.h"
+#include "run/reuse.h"
 
 namespace atelier {
 namespace {
@@ -83,6 +84,16 @@ void Wave::tell_start() const {
     if (task.action != Action::skip) told.guess_s += scheduler_.own_s(task.id);
   }
   around_.events.emit(told);
+  for (const Task& task : around_.plan.tasks) tell_planned(task);
+}
+
+void Wave::tell_planned(const Task& task) const {
+  const NodeSpec* const spec = spec_of(around_.plan, around_.batch, task.id);
+  TaskPlanned told{.task = table_.ref(task.id), .step = step_name(around_.plan, around_.batch, task.id)};
+  if (spec) told.node = spec->name;
+  if (!task.for_batch)
+    for (const auto customer : task.customers) told.customers.push_back(around_.batch.customers[customer].id);
+  around_.events.emit(std::move(told));
 }
 
 // In another wave what the waves before made is reused too; that is not told again.
@@ -91,15 +102,13 @@ void Wave::settle(TaskId id) {
   if (options_.number == 1) {
     TaskReused told{.task = table_.ref(id), .reason = task.reason, .customers = table_.customers(id), .planned = true};
     if (task.record) {
-      told.key = task.record->key;
-      told.saved_s = task.record->cost_s;
-      for (const auto& warning : task.record->warnings) around_.events.emit(TaskWarning{told.task, warning, true});
+      const auto owned =
+          own_reused(around_.ledger, around_.lease, task.record->key, owners_of(around_.plan, around_.batch, id));
+      if (!owned) around_.stop.halt(owned.error().message);
+      tell_reused(around_.events, around_.ledger, std::move(told), *task.record);
+    } else {
+      around_.events.emit(std::move(told));
     }
-    around_.events.emit(std::move(told));
-    const auto owned = task.record
-                           ? around_.ledger.add_owners(task.record->key, owners_of(around_.plan, around_.batch, id))
-                           : Expected<void>();
-    if (!owned) around_.stop.halt(owned.error().message);
   }
   if (task.record) content_.made(id, task.record->key);
   scheduler_.ended(id);

@@ -58,6 +58,7 @@ class Wave final : private FlowTasks {
   std::vector<SchedulerTask> scheduler_tasks() const;
   void settle(TaskId task);
   void tell_start() const;
+  void tell_planned(const Task& task) const;
 
   Surroundings around_;
   WaveOptions options_;

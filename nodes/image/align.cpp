@@ -6,6 +6,7 @@
 
 #include "image/pixels.h"
 #include "image/rotation.h"
+#include "image/thumbnail.h"
 #include "image/upright_face.h"
 #include "types/images.h"
 
@@ -135,7 +136,10 @@ Expected<Outputs> Align::run_one(const Job& job, Device& device) const {
     job.context.progress(static_cast<double>(i) / static_cast<double>(images->items.size()), image.name);
     auto aligned_image = align(image, job, {**faces, **person});
     if (!aligned_image) return tl::unexpected(aligned_image.error());
-    if (*aligned_image) set.items.push_back(std::move(**aligned_image));
+    if (i < most_photos_shown) show_photo(job.context, image.name, {"before"}, mat_of(image.pixels));
+    if (!*aligned_image) continue;
+    if (i < most_photos_shown) show_photo(job.context, image.name, {"aligned"}, mat_of((*aligned_image)->pixels));
+    set.items.push_back(std::move(**aligned_image));
   }
   if (set.items.empty())
     return failure(fmt::format("no face was found in any of the photos ({} given)", images->items.size()));

@@ -6,6 +6,7 @@
 
 #include "image/person_segmenter.h"
 #include "image/pixels.h"
+#include "image/thumbnail.h"
 #include "portrait/face_shape.h"
 #include "portrait/guided_filter.h"
 #include "types/images.h"
@@ -19,6 +20,7 @@ namespace {
 constexpr double sure = 0.9, least_sure_share = 0.01, least_person_in_face = 0.35;
 constexpr double windows_per_side = 64;  // of the guided filter: one pixel of the network's 320 is 1.6 of 512
 constexpr double sigma_of_feather = 0.25;
+constexpr const char* shown_how = "the portrait in its own colours, the background blue, invented pixels black";
 
 NodeSpec segment_spec() {
   NodeSpec spec;
@@ -143,6 +145,9 @@ Expected<Outputs> Segment::run_one(const Job& job, Device& device) const {
     const Image& image = images->items[i];
     job.context.progress(static_cast<double>(i) / static_cast<double>(images->items.size()), image.name);
     auto masks = split(region_of(image, **segmenter, job), image);
+    if (i < most_photos_shown)
+      show_photo(job.context, image.name, {"mask", shown_how},
+                 under_mask(mat_of(image.pixels), mat_of(masks.portrait), mat_of(masks.whole)));
     portrait.items.push_back({image.name, std::move(masks.portrait)});
     background.items.push_back({image.name, std::move(masks.background)});
     whole.items.push_back({image.name, std::move(masks.whole)});

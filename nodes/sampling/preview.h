@@ -5,10 +5,12 @@
 
 #include "artifact/tensor.h"
 #include "base/error.h"
+#include "types/png.h"
 
 namespace atelier {
 
-// The picture as a small PNG, its longer side at most 256 px. `pixels` is u8 [H, W, 3].
-Expected<std::vector<std::byte>> preview_of(const Tensor& pixels);
+// The picture as a small PNG, its longer side at most 256 px. `pixels` is u8 [H, W, 3]. Of the texts the report knows
+// "Title", which sets a picture apart from its neighbours, and "Description", what it shows.
+Expected<std::vector<std::byte>> preview_of(const Tensor& pixels, const PngTexts& texts = {});
 
 }  // namespace atelier

@@ -76,7 +76,9 @@ class Easel {
       if (!painted) return tl::unexpected(painted.error());
       for (std::size_t i = 0; i < count; ++i) {
         (*painted)[i].name = fmt::format("{:04}_seed{}.png", p + 1, seeds[begin + i]);
-        if (auto kept = keep(std::move((*painted)[i])); !kept) return kept;
+        const PngTexts words{{"Title", fmt::format("prompt {}, seed {}", p + 1, seeds[begin + i])},
+                             {"Description", prompts_[p]}};
+        if (auto kept = keep(std::move((*painted)[i]), words); !kept) return kept;
       }
     }
     return {};
@@ -89,8 +91,8 @@ class Easel {
     return !context_.stop_requested();
   }
 
-  Expected<void> keep(Picture picture) {
-    const auto png = preview_of(picture.pixels);
+  Expected<void> keep(Picture picture, const PngTexts& words) {
+    const auto png = preview_of(picture.pixels, words);
     if (!png) return tl::unexpected(png.error());
     context_.preview(std::filesystem::path(picture.name).stem().string(), *png);
     pictures_.items.push_back(std::move(picture));

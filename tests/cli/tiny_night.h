@@ -34,9 +34,10 @@ class TinyNight {
   // The events of all runs in OUT, in the order of the runs; a torn last line is left out.
   std::vector<nlohmann::json> events(const std::string& out = "out") const;
   std::vector<nlohmann::json> events_of_last_run(const std::string& out = "out") const;
+  // The runs' folders, the latest last.
+  std::vector<std::filesystem::path> runs(const std::string& out = "out") const;
 
  private:
-  std::vector<std::filesystem::path> runs(const std::string& out) const;
   TemporaryFolder folder_;
 };
 

@@ -37,7 +37,7 @@ TEST_P(WrongUsage, IsTold) {
 const WrongWords usages[] = {
     {"NoCommand",
      {},
-     "atelier: a command is missing; expected one of run, plan, validate, graph, nodes, model, lora, doctor\n"
+     "atelier: a command is missing; expected one of run, plan, report, validate, graph, nodes, model, lora, doctor\n"
      "Try 'atelier --help'.\n"},
     {"NoCommandOfModel",
      {"model"},

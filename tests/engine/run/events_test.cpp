@@ -19,12 +19,30 @@ std::string line(T what) {
 }
 
 // What a report of another version reads: a change here raises events_version.
-TEST(Events, AreWrittenInTheWordsOfVersionOne) {
-  ASSERT_EQ(events_version, 1);
+TEST(Events, AreWrittenInTheWordsOfVersionTwo) {
+  ASSERT_EQ(events_version, 2);
   const std::string about = R"(,"time":1.5,"task":"person/anna","id":7,"wave":2,)";
-  EXPECT_EQ(line(RunStarted{"r-1", "b.yaml", "p.yaml", "/out", "/out/runs/r-1", 3, {"cpu:0"}, 2, 8}),
-            R"({"event":"run_started","time":1.5,"version":1,"run":"r-1","batch":"b.yaml","pipeline":"p.yaml",)"
-            R"("out":"/out","customers":3,"devices":["cpu:0"],"cores":2,"window":8})");
+  EXPECT_EQ(
+      line(RunStarted{"r-1",
+                      "b.yaml",
+                      "p.yaml",
+                      "/out",
+                      "/out/runs/r-1",
+                      3,
+                      {"cpu:0"},
+                      2,
+                      8,
+                      1,
+                      "/cache",
+                      {"anna"},
+                      {{"steps", "80"}},
+                      {{"atelier", "1.0"}}}),
+      R"({"event":"run_started","time":1.5,"version":2,"run":"r-1","batch":"b.yaml","pipeline":"p.yaml",)"
+      R"("out":"/out","customers":3,"devices":["cpu:0"],"cores":2,"window":8,"threads_per_device":1,"cache":"/cache",)"
+      R"("customer_ids":["anna"],"params":{"steps":"80"},"versions":{"atelier":"1.0"}})");
+  EXPECT_EQ(
+      line(TaskPlanned{anna, "person", "train", {"anna"}}),
+      R"({"event":"task_planned")" + about + R"("step":"person","node":"train","customers":["anna"]})");
   EXPECT_EQ(line(WaveStarted{1, 9, 4, 3, 1, 1, 2.5}),
             R"({"event":"wave_started","time":1.5,"wave":1,"tasks":9,"to_run":4,"waiting":3,"reused":1,"skipped":1,)"
             R"("guess_s":2.5})");
@@ -37,15 +55,16 @@ TEST(Events, AreWrittenInTheWordsOfVersionOne) {
             R"({"event":"task_metric")" + about + R"("name":"loss","step":20,"value":0.25})");
   EXPECT_EQ(line(TaskWarning{anna, "dark", true}),
             R"({"event":"task_warning")" + about + R"("text":"dark","reused":true})");
-  EXPECT_EQ(line(TaskPreview{anna, "first", "previews/x.png"}),
-            R"({"event":"task_preview")" + about + R"("name":"first","path":"previews/x.png"})");
+  EXPECT_EQ(line(TaskPreview{anna, "first", key, key}), R"({"event":"task_preview")" + about +
+                                                            R"("name":"first","digest":")" + key.hex() +
+                                                            R"(","key":")" + key.hex() + R"("})");
   EXPECT_EQ(line(TaskFinished{anna, key, 2.0, {{"lora", {key, 10}}}, 1}),
             R"({"event":"task_finished")" + about + R"("key":")" + key.hex() +
                 R"(","seconds":2.0,"customers":1,"outputs":{"lora":{"digest":")" + key.hex() +
                 R"(","size_bytes":10}}})");
-  EXPECT_EQ(line(TaskReused{anna, "reused", key, 3.0, 1, true}),
+  EXPECT_EQ(line(TaskReused{anna, "reused", key, 3.0, 1, true, "r-0", {"loss"}}),
             R"({"event":"task_reused")" + about + R"("key":")" + key.hex() +
-                R"(","reason":"reused","saved_s":3.0,"customers":1})");
+                R"(","reason":"reused","saved_s":3.0,"customers":1,"made_in":"r-0","curves":["loss"]})");
   EXPECT_EQ(line(TaskRetried{anna, "busy", 1, 4.0, false}),
             R"({"event":"task_retried")" + about + R"("message":"busy","attempt":1,"delay_s":4.0,"alone":false})");
   EXPECT_EQ(

@@ -197,8 +197,9 @@ TEST(RunBatch, StartsTasksInTheSchedulersOrderWhateverTheThreadsDo) {
 TEST(RunBatch, DropsContentThatIsKeptWhileNeededWhenItsLastReaderIsDone) {
   RunWorld world;
   world.run();
-  // load of three customers and style_load are dropped; check, portrait, person of three and look are kept.
-  EXPECT_EQ(world.store.size(), 3U * 3U + 1U);
+  // load of three customers and style_load are dropped; check, portrait, person of three and look are kept,
+  // and the curves that the four trainings showed.
+  EXPECT_EQ(world.store.size(), 3U * 3U + 1U + 4U);
 }
 
 TEST(RunBatch, KeepsContentForTheNextRunWhereItsReaderFailed) {

@@ -36,14 +36,33 @@ TEST(TaskContext, GivesAnEmptyScratchFolderAndRemovesItAfterwards) {
   EXPECT_FALSE(desk.files.exists(scratch));
 }
 
-TEST(TaskContext, PutsPreviewsIntoTheRunsFolder) {
+TEST(TaskContext, KeepsPreviewsAndCurvesForTheResultAndTellsThem) {
+  Desk desk;
+  const std::string png = "png", better = "better png";
+  desk.context->preview("step/20", std::as_bytes(std::span(png)));
+  desk.context->preview("step/20", std::as_bytes(std::span(better)));
+  desk.context->metric("loss", 3, 0.5);
+  const auto told = desk.recorder.all<TaskPreview>();
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[1].digest, sha256(better));
+  EXPECT_EQ(told[1].key, desk.key);
+  const Shown shown = desk.context->shown();
+  ASSERT_EQ(shown.previews.size(), 1U);
+  EXPECT_EQ(shown.previews[0].digest, sha256(better));
+  EXPECT_EQ(shown.curves, (std::map<std::string, Curve>{{"loss", {{3, 0.5}}}}));
+}
+
+TEST(TaskContext, KeepsWhatWasShownWithTheCheckpointAndGoesOnFromThere) {
   Desk desk;
   const std::string png = "png";
-  desk.context->preview("step/20", std::as_bytes(std::span(png)));
-  EXPECT_EQ(desk.files.text("/out/runs/r-1/previews/person+anna/step+20.png"), "png");
-  const auto told = desk.recorder.all<TaskPreview>();
-  ASSERT_EQ(told.size(), 1U);
-  EXPECT_EQ(told[0].path, "previews/person+anna/step+20.png");
+  desk.context->preview("first", std::as_bytes(std::span(png)));
+  desk.context->metric("loss", 1, 0.5);
+  ASSERT_TRUE(desk.context->save_checkpoint(text_artifact("half")));
+  TaskContext next(desk.around, TaskRef{7, 1, "person/anna"}, desk.key, 3, desk.log);
+  ASSERT_TRUE(next.load_checkpoint());
+  next.metric("loss", 2, 0.25);
+  EXPECT_EQ(next.shown().previews.size(), 1U);
+  EXPECT_EQ(next.shown().curves.at("loss"), (Curve{{1, 0.5}, {2, 0.25}}));
 }
 
 TEST(TaskContext, TellsProgressNoOftenerThanAPersonReads) {

@@ -48,6 +48,20 @@ TEST_F(Align, KeepsDropsOrFailsAPhotoWithoutAFaceAsItIsTold) {
             "wall.jpg: no face was found, and on_no_face is fail");
 }
 
+TEST_F(Align, ShowsAtMostTwelvePhotosBeforeAndAfterInSmall) {
+  std::vector<Image> photos;
+  for (int i = 10; i < 24; ++i)
+    photos.push_back(plain_image("wall" + std::to_string(i) + ".jpg", 320, 200, {90, 120, 150}));
+  ASSERT_TRUE(run(photos).has_value());
+  EXPECT_EQ(context.previews.size(), 2U * 12U);
+  EXPECT_TRUE(context.previews.contains("wall10.jpg/aligned"));
+  EXPECT_FALSE(context.previews.contains("wall22.jpg/before"));
+  const auto& png = context.previews.at("wall10.jpg/before");
+  const auto small =
+      cv::imdecode({reinterpret_cast<const std::uint8_t*>(png.data()), static_cast<int>(png.size())}, cv::IMREAD_COLOR);
+  EXPECT_EQ(small.size(), cv::Size(160, 100));
+}
+
 TEST_F(Align, LoadsItsNetworksOncePerDevice) {
   const auto blank = plain_image("wall.jpg", 64, 64, {90, 120, 150});
   ASSERT_TRUE(run({blank}).has_value());

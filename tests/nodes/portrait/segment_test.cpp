@@ -10,6 +10,7 @@
 #include "image/align.h"
 #include "image/pixels.h"
 #include "image/resize.h"
+#include "image/thumbnail.h"
 #include "portrait/face_shape.h"
 #include "portrait/guided_filter.h"
 #include "support/fake_context.h"
@@ -75,6 +76,22 @@ class Segment : public testing::Test {
     return {mask("portrait"), mask("background"), mask("whole")};
   }
 };
+
+TEST(UnderMask, KeepsThePortraitTintsTheBackgroundAndBlackensWhatIsInvented) {
+  const cv::Mat rgb(1, 3, CV_8UC3, cv::Scalar(200, 150, 100));
+  const cv::Mat portrait = (cv::Mat_<std::uint8_t>(1, 3) << 255, 0, 0),
+                whole = (cv::Mat_<std::uint8_t>(1, 3) << 255, 255, 0);
+  const cv::Mat shown = under_mask(rgb, portrait, whole);
+  EXPECT_EQ(shown.at<cv::Vec3b>(0, 0), cv::Vec3b(200, 150, 100));
+  EXPECT_GT(shown.at<cv::Vec3b>(0, 1)[2], shown.at<cv::Vec3b>(0, 1)[0]) << "bluer than red";
+  EXPECT_EQ(shown.at<cv::Vec3b>(0, 2), cv::Vec3b(0, 0, 0));
+}
+
+TEST_F(Segment, ShowsTheMaskOverThePhoto) {
+  segmented(plain_image("wall.jpg", 64, 64, {90, 120, 150}));
+  EXPECT_EQ(context.previews.size(), 1U);
+  EXPECT_TRUE(context.previews.contains("wall.jpg/mask"));
+}
 
 void expect_parts_of_validity(const Image& image, const Mask& portrait, const Mask& background, const Mask& whole) {
   const auto p = portrait.mask.values<std::uint8_t>(), b = background.mask.values<std::uint8_t>(),

@@ -293,6 +293,8 @@ TEST(Sample, ShowsASmallPreviewOfALargePicture) {
   };
   EXPECT_EQ(side(16), 256);
   EXPECT_EQ(side(20), 64);
+  const std::string bytes(reinterpret_cast<const char*>(png.data()), png.size());
+  EXPECT_NE(bytes.find(std::string("Title\0prompt 1, seed 0", 22)), std::string::npos) << "what the report calls it";
 }
 
 TEST(Sample, RefusesASizeThatTheBaseDoesNotTake) {
