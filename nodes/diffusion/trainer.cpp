@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "diffusion/gradients.h"
+#include "diffusion/pass_threads.h"
 #include "diffusion/trainer_impl.h"
 
 namespace atelier::diffusion {
@@ -95,22 +96,33 @@ std::vector<double> Trainer::Impl::rates() const {
 
 namespace {
 
-/// Adds one batch's passes to the gradients; gives the losses of its rows, [N].
+/// What one pass gave.
+struct PassGradients {
+  std::vector<at::Tensor> of_leaves;
+  at::Tensor losses;  // of its rows
+};
+
+/// Adds one batch's passes to the gradients; gives the losses of its rows, [N]. Passes run side by side, each on one
+/// thread (pass_threads.h), and are added in their order.
 Result<at::Tensor> accumulate(const Trainer::Impl& training, const TrainingBatch& batch, const Dropout& dropout,
                               const at::Tensor& shares, GradientSum& gradients) {
   std::vector<at::Tensor> leaves;
   for (const TrainedTensor& tensor : training.trained->tensors()) leaves.push_back(tensor.leaf);
   const int64_t count = batch.rows(), size = training.options.micro_batch > 0 ? training.options.micro_batch : count;
   const double scale = training.loss_scale ? training.loss_scale->scale : 1.0;
-  std::vector<at::Tensor> losses;
-  for (int64_t begin = 0; begin < count; begin += size) {
-    const int64_t end = std::min(begin + size, count);
+  const auto pass = [&](int64_t i) -> Result<PassGradients> {
+    const int64_t begin = i * size, end = std::min(begin + size, count);
     const auto now = training.row_losses(rows_of(batch, begin, end), dropout.rows(begin, end));
     if (!now) return tl::unexpected(now.error());
     const at::Tensor total = (*now * shares.slice(0, begin, end)).sum() * scale;
-    gradients.add(torch::autograd::grad({total}, leaves, {}, {}, false, /*allow_unused=*/true));
-    losses.push_back(now->detach());
-  }
+    return PassGradients{torch::autograd::grad({total}, leaves, {}, {}, false, /*allow_unused=*/true), now->detach()};
+  };
+  std::vector<at::Tensor> losses;
+  const auto done = in_passes((count + size - 1) / size, batch.latents.device(), pass, [&](PassGradients one) {
+    gradients.add(std::move(one.of_leaves));
+    losses.push_back(std::move(one.losses));
+  });
+  if (!done) return tl::unexpected(done.error());
   return at::cat(losses);
 }
 

@@ -35,7 +35,9 @@ struct TrainingOptions {
   int64_t clip_skip = 1;  ///< of text encoders that run in the training: 2 is the penultimate state (SD 1)
   bool gradient_checkpointing =
       false;                ///< activations are computed again for the backward pass: less memory, more time
-  int64_t micro_batch = 0;  ///< rows per pass, gradients accumulated: less memory, equal within rounding; 0: all
+  int64_t micro_batch = 0;  ///< rows per pass, gradients accumulated: less memory, equal within rounding; on the CPU
+                            ///< passes run side by side (pass_threads.h), with the same bits on 1 thread and on more;
+                            ///< 0: all
 };
 
 }  // namespace atelier::diffusion

@@ -5,9 +5,11 @@
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "diffusion/gradients.h"
+#include "diffusion/pass_threads.h"
 #include "diffusion/safetensors.h"
 #include "diffusion/trainer_tensors.h"
 #include "diffusion/weights.h"
@@ -54,8 +56,13 @@ Error VaeTrainer::broken(const std::string& what) const {
                   what, step_, learning_rate(options_.rate, step_))};
 }
 
-Result<VaeStep> VaeTrainer::step(const at::Tensor& pictures, const at::Tensor& noise) {
-  const at::AutoGradMode with_gradients(true);
+/// What one pass gave: losses and gradients, each times the pass's share of the step.
+struct VaeTrainer::Pass {
+  VaeStep losses;
+  std::vector<at::Tensor> gradients;
+};
+
+Result<VaeTrainer::Pass> VaeTrainer::pass(const at::Tensor& pictures, const at::Tensor& noise, double share) const {
   const auto posterior = vae_->encode(pictures);
   if (!posterior) return tl::unexpected(posterior.error());
   if (noise.sizes() != posterior->mean.sizes())
@@ -64,18 +71,40 @@ Result<VaeStep> VaeTrainer::step(const at::Tensor& pictures, const at::Tensor& n
   const auto decoded = vae_->decode(posterior->mean + posterior->std() * noise);
   if (!decoded) return tl::unexpected(decoded.error());
   const VaeLosses losses = vae_losses(pictures.to(decoded->device()), *decoded, *posterior, options_.losses);
-  std::vector<at::Tensor> gradients =
-      torch::autograd::grad({losses.total}, weights_, {}, {}, false, /*allow_unused=*/true);
+  const auto part = [&](const at::Tensor& loss) { return share * loss.item<double>(); };
+  return Pass{{.loss = part(losses.total),
+               .reconstruction = part(losses.reconstruction),
+               .gradient = part(losses.gradient),
+               .kl = part(losses.kl)},
+              torch::autograd::grad({losses.total * share}, weights_, {}, {}, false, /*allow_unused=*/true)};
+}
 
+Result<VaeStep> VaeTrainer::step(const at::Tensor& pictures, const at::Tensor& noise) {
+  const int64_t count = pictures.size(0), size = options_.micro_batch > 0 ? options_.micro_batch : count;
+  const int64_t passes = (count + size - 1) / size;
+  GradientSum sum(passes);
+  VaeStep result{.rate = learning_rate(options_.rate, step_)};
+  {
+    const at::AutoGradMode with_gradients(true);
+    const auto run = [&](int64_t i) {
+      const int64_t begin = i * size, end = std::min(begin + size, count);
+      return pass(pictures.slice(0, begin, end), noise.slice(0, begin, end),
+                  static_cast<double>(end - begin) / static_cast<double>(count));
+    };
+    const auto done = in_passes(passes, pictures.device(), run, [&](Pass one) {
+      sum.add(std::move(one.gradients));
+      result.loss += one.losses.loss;
+      result.reconstruction += one.losses.reconstruction;
+      result.gradient += one.losses.gradient;
+      result.kl += one.losses.kl;
+    });
+    if (!done) return tl::unexpected(done.error());
+  }
   const at::NoGradGuard no_grad;
+  std::vector<at::Tensor> gradients = std::move(sum.sums());
   for (at::Tensor& gradient : gradients)
     if (gradient.defined()) gradient = gradient.unsqueeze(0);
-  const VaeStep result{.loss = losses.total.item<double>(),
-                       .reconstruction = losses.reconstruction.item<double>(),
-                       .gradient = losses.gradient.item<double>(),
-                       .kl = losses.kl.item<double>(),
-                       .gradient_norm = gradient_norms(gradients, 1, pictures.device())[0].item<double>(),
-                       .rate = learning_rate(options_.rate, step_)};
+  result.gradient_norm = gradient_norms(gradients, 1, pictures.device())[0].item<double>();
   if (!std::isfinite(result.loss)) return tl::unexpected(broken("the loss is not finite"));
   if (!std::isfinite(result.gradient_norm)) return tl::unexpected(broken("the gradient is not finite"));
   LossWatch watch = watch_;

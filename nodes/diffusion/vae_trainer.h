@@ -25,6 +25,7 @@ struct VaeTrainingOptions {
   double ema_decay = 0;            ///< see ema.h; 0: none. Where there is one, what comes out are the averages
   bool train_encoder = true;       ///< false: the decoder alone, so that latents stay what they are
   VaeLossOptions losses{};
+  int64_t micro_batch = 0;  ///< pictures per pass, gradients accumulated: equal within rounding; 0: all
 };
 
 /// What a step did, before the update.
@@ -63,6 +64,8 @@ class VaeTrainer {
 
  private:
   VaeTrainer() = default;
+  struct Pass;
+  Result<Pass> pass(const at::Tensor& pictures, const at::Tensor& noise, double share) const;
   std::map<std::string, at::Tensor> live() const;  // views of all that a state holds but for the counts
   Error broken(const std::string& what) const;
 

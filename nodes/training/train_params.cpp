@@ -283,7 +283,9 @@ std::vector<ParamSpec> execution_params() {
       execution({.name = "micro_batch",
                  .type = ValueType::integer,
                  .value = 0,
-                 .summary = "Photos that pass the model at once: fewer take less memory; 0: all of a pass.",
+                 .summary =
+                     "Photos that pass the model at once: fewer take less memory. On a CPU device such passes run "
+                     "side by side, as many as it has threads, each on one. 0: all of a pass.",
                  .unit = "photos",
                  .minimum = 0,
                  .maximum = 4096}),

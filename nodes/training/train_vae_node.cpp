@@ -84,7 +84,7 @@ std::vector<ParamSpec> shared_params() {
   const std::vector<std::string_view> names{
       "steps",        "batch_size", "seed",         "learning_rate",    "schedule",
       "warmup_steps", "restarts",   "weight_decay", "checkpoint_every", "max_gradient_norm",
-      "ema_decay"};
+      "ema_decay",    "micro_batch"};
   std::vector<ParamSpec> params;
   for (const auto& group : {length_params(), optimizer_params({.rate = 1e-4}), execution_params()})
     for (const auto& param : group)
@@ -122,6 +122,7 @@ diffusion::VaeTrainingOptions options_of(const Params& params) {
   options.max_gradient_norm = params.number("max_gradient_norm");
   options.ema_decay = params.number("ema_decay");
   options.train_encoder = params.boolean("train_encoder");
+  options.micro_batch = params.integer("micro_batch");
   options.losses = {.reconstruction = params.text("reconstruction") == "l2" ? diffusion::ReconstructionLoss::l2
                                                                             : diffusion::ReconstructionLoss::l1,
                     .gradient_weight = params.number("gradient_weight"),

@@ -101,6 +101,22 @@ TEST_P(TrainingGolden, AccumulatesMicroBatchesToTheSameGradient) {
   EXPECT_NEAR(a.gradient_norm / b.gradient_norm, 1, 1e-5);
 }
 
+TEST_P(TrainingGolden, GivesTheSameBitsInPassesOfOneThreadAndOfThree) {
+  const auto trained = [&](int threads) {
+    const int before = at::get_num_threads();
+    at::set_num_threads(threads);
+    TrainingOptions options = golden_options(*golden);
+    options.micro_batch = 1;
+    Trainer training =
+        must(Trainer::lora({golden->unet()}, must(NoiseSchedule::create(golden->scheduler())), {{start()}}, options));
+    for (int64_t i = 0; i < 3; ++i) must(training.step(golden_batch(*golden, i)));
+    at::set_num_threads(before);
+    return training.state();
+  };
+  const TrainerState one = trained(1), three = trained(3);
+  for (const auto& [name, tensor] : one.tensors) EXPECT_TRUE(tensor.equal(three.tensors.at(name))) << name;
+}
+
 TEST_P(TrainingGolden, GivesTheSameBitsWhateverTrainsBesideIt) {
   const auto train = [&](TrainerState& end) {
     at::set_num_threads(1);

@@ -76,6 +76,27 @@ TEST(VaeTraining, GoesOnFromAStateToTheBit) {
   for (const auto& [name, weight] : whole.weights()) EXPECT_TRUE(weight.equal(second.weights().at(name))) << name;
 }
 
+TEST(VaeTraining, AddsPassesUpToTheGradientOfTheWholeWithTheSameBitsOnOneThreadAndOnTwo) {
+  const auto two_steps = [](int threads, int64_t micro_batch) {
+    const int before = at::get_num_threads();
+    at::set_num_threads(threads);
+    VaeTrainingOptions options = five_steps();
+    options.micro_batch = micro_batch;
+    auto training = trainer(options);
+    const VaeStep first = golden_step(training, 0);
+    golden_step(training, 1);
+    at::set_num_threads(before);
+    return std::pair(first, training.weights());
+  };
+  const auto [whole, whole_weights] = two_steps(1, 0);
+  const auto [parts, one_thread] = two_steps(1, 1);
+  const auto [again, two_threads] = two_steps(2, 1);
+  EXPECT_NEAR(parts.loss / whole.loss, 1, 1e-6);
+  EXPECT_NEAR(parts.kl / whole.kl, 1, 1e-6);
+  EXPECT_NEAR(parts.gradient_norm / whole.gradient_norm, 1, 1e-5);
+  for (const auto& [name, weight] : one_thread) EXPECT_TRUE(weight.equal(two_threads.at(name))) << name;
+}
+
 TEST(VaeTraining, LeavesTheEncoderWhereTheDecoderAloneIsTrained) {
   VaeTrainingOptions options = five_steps();
   options.train_encoder = false;

@@ -1,0 +1,56 @@
+// A base from nothing by the recipe of examples/base, a hundredth of its steps, by the real programs.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "process.h"
+
+namespace atelier::test {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+const fs::path kExample = fs::path(ATELIER_SOURCE_DIR) / "examples/base";
+
+// The recipe's batch file with a hundredth of its steps, for pictures and a base in `folder`.
+void write_batch(const fs::path& folder) {
+  std::ofstream(folder / "batch.yaml") << "atelier: 1\npipeline: " << (kExample / "../../pipelines/base.yaml").string()
+                                       << "\ninputs: {base: random}\nparams: {size: 128, crop: 64, vae_steps: 45, "
+                                          "vae_batch: 16, vae_micro_batch: 8, vae_learning_rate: 0.001, steps: 33, "
+                                          "batch: 32, micro_batch: 16, learning_rate: 0.001, ema_decay: 0.9}\n"
+                                       << "customers: [{id: base, pictures: pictures}]\n";
+}
+
+TEST(EndToEndBase, IsTrainedFromNothingAndOpensAsAModelOfItsOwn) {
+  const TemporaryFolder folder;
+  const std::string portraits = std::string(ATELIER_BINARY_DIR) + "/examples/base/portraits";
+  ASSERT_EQ(std::system((portraits + " set --count 48 --seed 1 --size 128 " + (folder.path() / "pictures").string() +
+                         " >/dev/null")
+                            .c_str()),
+            0);
+  const auto made =
+      atelier({"model", "init", "--config", (kExample / "config").string(), (folder.path() / "random").string()});
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  write_batch(folder.path());
+  const auto trained =
+      atelier({"run", (folder.path() / "batch.yaml").string(), "--out", (folder.path() / "out").string(), "--cache",
+               (folder.path() / "cache").string(), "--threads-per-device", "2"});
+  ASSERT_EQ(trained.exit_code, 0) << trained.out << trained.err;
+  const auto after = atelier({"model", "info", (folder.path() / "out/base").string()});
+  ASSERT_EQ(after.exit_code, 0) << after.err;
+  EXPECT_THAT(after.out, HasSubstr("Stable Diffusion 1.x"));
+  for (const char* part : {"unet", "vae"}) {
+    const std::string file = std::string(part) + "/diffusion_pytorch_model.safetensors";
+    EXPECT_NE(read_file(folder.path() / "random" / file), read_file(folder.path() / "out/base" / file)) << part;
+  }
+  EXPECT_NE(read_file(folder.path() / "random/text_encoder/model.safetensors"),
+            read_file(folder.path() / "out/base/text_encoder/model.safetensors"));
+  EXPECT_EQ(read_file(folder.path() / "random/tokenizer/vocab.json"),
+            read_file(folder.path() / "out/base/tokenizer/vocab.json"));
+}
+
+}  // namespace
+}  // namespace atelier::test
