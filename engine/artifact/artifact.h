@@ -26,7 +26,9 @@ struct FileRef {
 struct Artifact {
   std::map<std::string, Tensor> tensors;
   nlohmann::json metadata = nlohmann::json::object();
-  std::vector<FileRef> files;  // inputs and what is derived from them by reference (a fused model); never stored
+  // Inputs, and what is derived from them by reference (a fused model, a trained one). Their bytes are never stored, only
+  // names and digests.
+  std::vector<FileRef> files;
 
   std::uint64_t size_bytes() const;  // of the tensors
 };

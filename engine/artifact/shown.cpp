@@ -96,8 +96,8 @@ Digest shown_key(const Digest& key) {
   return encoder.text("atelier shown").digest(key).finish();
 }
 
-Expected<void> put_shown(Store& store, const Digest& key, const Shown& shown) {
-  return store.put(shown_key(key), {{port, shown.to_artifact()}}, Json{{"of", key.hex()}});
+Expected<void> put_shown(Store& store, const Digest& key, const Artifact& shown) {
+  return store.put(shown_key(key), {{port, shown}}, Json{{"of", key.hex()}});
 }
 
 std::optional<Shown> get_shown(Store& store, const Digest& key) {

@@ -37,7 +37,8 @@ struct Shown {
 // Where the store keeps what the task of `key` showed.
 Digest shown_key(const Digest& key);
 
-Expected<void> put_shown(Store& store, const Digest& key, const Shown& shown);
+// `shown` is a Shown's artifact.
+Expected<void> put_shown(Store& store, const Digest& key, const Artifact& shown);
 // Empty where nothing was shown, or where it is no longer there or damaged.
 std::optional<Shown> get_shown(Store& store, const Digest& key);
 

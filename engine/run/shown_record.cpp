@@ -12,12 +12,11 @@ Json names_of(const Shown& shown) {
   return {{"previews", std::move(previews)}, {"curves", std::move(curves)}};
 }
 
-Record record_of_shown(const Digest& key, const Shown& shown) {
-  const Artifact artifact = shown.to_artifact();
+Record record_of_shown(const Digest& key, const Artifact& shown) {
   Record record;
   record.key = shown_key(key);
   record.node = "shown";
-  record.outputs["shown"] = {digest_of(artifact), artifact.size_bytes()};
+  record.outputs["shown"] = {digest_of(shown), shown.size_bytes()};
   record.provenance = {{"of", key.hex()}};
   return record;
 }

@@ -13,7 +13,7 @@ namespace atelier {
 nlohmann::json names_of(const Shown& shown);
 
 // What was kept under shown_key(key), as the ledger knows it.
-Record record_of_shown(const Digest& key, const Shown& shown);
+Record record_of_shown(const Digest& key, const Artifact& shown);
 
 bool showed_anything(const Record& record);
 std::vector<std::string> curves_of(const Record& record);  // names

@@ -80,7 +80,7 @@ std::optional<Artifact> TaskContext::load_checkpoint() {
 Expected<void> TaskContext::save_checkpoint(const Artifact& state) {
   used_checkpoints_ = true;
   if (const Shown so_far = shown(); !so_far.empty())
-    if (const auto kept = put_shown(around_.store, key_, so_far); !kept)
+    if (const auto kept = put_shown(around_.store, key_, so_far.to_artifact()); !kept)
       log_.add("no previews: " + kept.error().message);
   return around_.store.put_checkpoint(key_, state);
 }

@@ -148,8 +148,9 @@ TaskResult TaskRunner::keep(Running& running, const Digest& key, const Outputs& 
 bool TaskRunner::keep_shown(Running& running, const Digest& key, const std::vector<std::string>& owners) const {
   if (running.shown.empty()) return false;
   around_.lease.add(shown_key(key));
-  auto kept = put_shown(around_.store, key, running.shown);
-  if (kept) kept = around_.ledger.commit(record_of_shown(key, running.shown), owners);
+  const Artifact shown = running.shown.to_artifact();
+  auto kept = put_shown(around_.store, key, shown);
+  if (kept) kept = around_.ledger.commit(record_of_shown(key, shown), owners);
   if (!kept) running.log.add("no previews: " + kept.error().message);
   return kept.has_value();
 }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "support/occurrences.h"
 #include "tiny_night.h"
 
 namespace atelier::test {
@@ -12,12 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-std::size_t count(const std::string& text, const std::string& what) {
-  std::size_t n = 0;
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + what.size())) ++n;
-  return n;
-}
 
 class Chromium {
  public:
@@ -54,19 +49,21 @@ TEST(EndToEndReport, ShowsANightAndThePicturesOfWhatIsReusedToo) {
   EXPECT_THAT(html, HasSubstr("1 of 3 customers failed"));
   EXPECT_THAT(html, HasSubstr("the file is neither JPEG nor PNG nor WebP"));
   EXPECT_THAT(html, Not(HasSubstr("class=\"gone\"")));
-  const auto pictures = count(html, "<img ") + count(html, "<image ");
+  const auto pictures = occurrences(html, "<img ") + occurrences(html, "<image ");
   EXPECT_GE(pictures, 2U * (4 + 2 + 3 * 3)) << "each customer's samples, and three photos before, after and masked";
 
   ASSERT_EQ(night.run().exit_code, 1);
   const auto again = read_file(night.runs().back() / "report.html");
   EXPECT_NE(night.runs().back() / "report.html", page);
-  EXPECT_EQ(count(again, "<img ") + count(again, "<image "), pictures);
-  EXPECT_EQ(count(again, "class=\"line\""), count(html, "class=\"line\"")) << "the loss curves are there again";
+  EXPECT_EQ(occurrences(again, "<img ") + occurrences(again, "<image "), pictures);
+  EXPECT_EQ(occurrences(again, "class=\"line\""), occurrences(html, "class=\"line\""))
+      << "the loss curves are there again";
 
   fs::remove_all(night.folder() / "cache");
   const auto without = atelier({"report", night.out().string()});
   EXPECT_EQ(without.exit_code, 0) << without.err;
-  EXPECT_EQ(count(read_file(night.runs().back() / "report.html"), "class=\"gone\""), count(again, "class=\"picture\""));
+  EXPECT_EQ(occurrences(read_file(night.runs().back() / "report.html"), "class=\"gone\""),
+            occurrences(again, "class=\"picture\""));
 }
 
 TEST(EndToEndReport, OpensInABrowserWithoutScriptsAndWithoutComplaints) {

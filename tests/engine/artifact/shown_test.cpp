@@ -23,7 +23,7 @@ Shown two_and_a_curve() {
 TEST(Shown, ComesBackFromTheStoreAsItWas) {
   MemoryStore store;
   const Digest key = sha256("key");
-  ASSERT_TRUE(put_shown(store, key, two_and_a_curve()));
+  ASSERT_TRUE(put_shown(store, key, two_and_a_curve().to_artifact()));
   const auto back = get_shown(store, key);
   ASSERT_TRUE(back);
   ASSERT_EQ(back->previews.size(), 2U);
@@ -35,7 +35,7 @@ TEST(Shown, ComesBackFromTheStoreAsItWas) {
 TEST(Shown, IsNoContentOfTheResultsOwnKey) {
   MemoryStore store;
   const Digest key = sha256("key");
-  ASSERT_TRUE(put_shown(store, key, two_and_a_curve()));
+  ASSERT_TRUE(put_shown(store, key, two_and_a_curve().to_artifact()));
   EXPECT_FALSE(store.has(key));
   store.drop(shown_key(key));
   EXPECT_FALSE(get_shown(store, key));

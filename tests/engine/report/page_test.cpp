@@ -7,6 +7,7 @@
 
 #include "report/base64.h"
 #include "report/report_json.h"
+#include "support/occurrences.h"
 #include "told_run.h"
 
 namespace atelier {
@@ -14,12 +15,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-std::size_t count(const std::string& text, const std::string& what) {
-  std::size_t n = 0;
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + what.size())) ++n;
-  return n;
-}
 
 void finish_customer(ToldRun& run, const std::string& id) {
   run.tell(9, CustomerFinished{.customer = id, .seconds = 9, .outputs = {id + "/pictures/"}});
@@ -83,9 +78,9 @@ TEST(ReportPage, EscapesWhatComesFromOutside) {
   run.tell(1, CustomerFinished{.customer = "<b>x</b>", .outputs = {"a\"><script>"}});
   run.show(1, 3, "pictures", "0001_seed1", small_png("<i>", "\"onload=x"));
   const auto html = run.page();
-  EXPECT_EQ(count(html, "<script"), 0U);
-  EXPECT_EQ(count(html, "<img src=x"), 0U);
-  EXPECT_EQ(count(html, "<b>x"), 0U);
+  EXPECT_EQ(occurrences(html, "<script"), 0U);
+  EXPECT_EQ(occurrences(html, "<img src=x"), 0U);
+  EXPECT_EQ(occurrences(html, "<b>x"), 0U);
   EXPECT_THAT(html, HasSubstr("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;"));
   EXPECT_THAT(html, HasSubstr("&quot;onload=x"));
 }
@@ -104,9 +99,9 @@ TEST(ReportPage, LaysStepsBelowEachOtherAndEqualSeedsAboveEachOther) {
   const auto card = html.substr(html.find("id=\"c-anna\""), html.find("id=\"c-ben\"") - html.find("id=\"c-anna\""));
   EXPECT_LT(card.find(">base_only<"), card.find(">fused<")) << "the batch's rows stand before the customer's";
   EXPECT_THAT(card, HasSubstr("same for all customers"));
-  EXPECT_EQ(count(card, "<img "), 2U);
-  EXPECT_EQ(count(card, "<use href=\"#p-"), 2U);
-  EXPECT_EQ(count(html, "<image id=\"p-"), 2U) << "what all customers show is in the file once";
+  EXPECT_EQ(occurrences(card, "<img "), 2U);
+  EXPECT_EQ(occurrences(card, "<use href=\"#p-"), 2U);
+  EXPECT_EQ(occurrences(html, "<image id=\"p-"), 2U) << "what all customers show is in the file once";
   EXPECT_THAT(card, HasSubstr("alt=\"fused, t0001_seed1: sks 0001_seed1\""));
 }
 
@@ -128,11 +123,11 @@ TEST(ReportPage, PutsPlaceholdersWherePicturesAreGoneOrDamaged) {
   run.plan(0, "pictures", "sample", {"anna"});
   run.show(1, 0, "pictures/anna", "0001_seed1", small_png());
   run.finish(2, 0, "pictures/anna", 1);
-  EXPECT_EQ(count(run.page(), "<img "), 1U);
+  EXPECT_EQ(occurrences(run.page(), "<img "), 1U);
 
   Shown other;
   other.show({"0001_seed1", sha256("x"), {std::byte{1}}});
-  ASSERT_TRUE(put_shown(run.store, sha256("pictures/anna"), other));
+  ASSERT_TRUE(put_shown(run.store, sha256("pictures/anna"), other.to_artifact()));
   EXPECT_THAT(run.page(), HasSubstr("aria-label=\"pictures, 0001_seed1: not the picture that was shown then\""));
 
   MemoryStore purged;
@@ -146,7 +141,7 @@ TEST(ReportPage, LeavesPicturesOutWhereTheFileWouldBeTooLargeAndSaysSo) {
   for (int seed = 1; seed <= 3; ++seed)
     run.show(1, 0, "pictures/anna", "0001_seed" + std::to_string(seed), small_png(std::string(300, 'x')));
   const auto html = run.page({.now_s = 0, .most_picture_bytes = 4 * 600});
-  EXPECT_EQ(count(html, "<img "), 1U);
+  EXPECT_EQ(occurrences(html, "<img "), 1U);
   EXPECT_THAT(html, HasSubstr("2 pictures were left out, so that the pictures in this file stay under 2.4 kB."));
 }
 
@@ -159,9 +154,9 @@ TEST(ReportPage, HasNeitherScriptsNorAddressesNorHeadingsOutOfOrder) {
   run.tell(4, RunFinished{0, 4});
   const auto html = run.page();
   for (const char* outside : {"<script", "http://", "https://", "javascript:", "@import", "url("})
-    EXPECT_EQ(count(html, outside), 0U) << outside;
-  EXPECT_EQ(count(html, "<h1"), 1U);
-  EXPECT_EQ(count(html, "<main"), 1U);
+    EXPECT_EQ(occurrences(html, outside), 0U) << outside;
+  EXPECT_EQ(occurrences(html, "<h1"), 1U);
+  EXPECT_EQ(occurrences(html, "<main"), 1U);
   EXPECT_THAT(
       html, HasSubstr("<title>loss of person of anna</title><desc>from 1 to 0.0333 over steps 0 to 29, least 0.0333"));
   int level = 0;
@@ -171,7 +166,7 @@ TEST(ReportPage, HasNeitherScriptsNorAddressesNorHeadingsOutOfOrder) {
     EXPECT_LE(next, level + 1);
     level = next;
   }
-  EXPECT_EQ(count(html, "<table"), count(html, "<caption>"));
+  EXPECT_EQ(occurrences(html, "<table"), occurrences(html, "<caption>"));
 }
 
 TEST(ReportPage, TellsReuseTheCachesGrowthSettingsAndVersions) {
@@ -193,8 +188,8 @@ TEST(ReportPage, FoldsCustomersWhereThereAreMany) {
   run.tell(1, CustomerFinished{CustomerFinished::Result::failed, "zoe", 1, "load/zoe", "no image"});
   run.tell(10, RunFinished{1, 10});
   const auto html = run.page();
-  EXPECT_EQ(count(html, "<details class=\"customer\">"), 1003U);
-  EXPECT_EQ(count(html, "<details class=\"customer\" open>"), 1U);
+  EXPECT_EQ(occurrences(html, "<details class=\"customer\">"), 1003U);
+  EXPECT_EQ(occurrences(html, "<details class=\"customer\" open>"), 1U);
 }
 
 TEST(ReportJson, SaysTheSameForPrograms) {

@@ -60,7 +60,7 @@ class ToldRun {
     Shown shown = get_shown(store, sha256(task)).value_or(Shown{});
     const auto bytes = std::as_bytes(std::span(png));
     shown.show({name, sha256(png), {bytes.begin(), bytes.end()}});
-    (void)put_shown(store, sha256(task), shown);
+    (void)put_shown(store, sha256(task), shown.to_artifact());
   }
 
   RunReport read() {
