@@ -11,11 +11,11 @@
 #include "probe/probe_file.h"
 #include "probe/probe_reading.h"
 #include "probe/probe_training.h"
+#include "run_program.h"
 
 namespace atelier::probe {
 namespace {
 
-constexpr int kFailed = 1, kWrongInput = 2;
 constexpr std::int64_t kStepsBetweenLines = 50;
 
 struct Options {
@@ -114,28 +114,10 @@ int run(int argc, char** argv) {
   add_train(app, o);
   add_read(app, o);
   add_check(app, o);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& asked) {  // --help
-    return app.exit(asked);
-  } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "portrait_probe: {}\nTry 'portrait_probe --help'.\n", error.what());
-    return kWrongInput;
-  }
-  return 0;
+  return run_program(app, argc, argv);
 }
 
 }  // namespace
 }  // namespace atelier::probe
 
-int main(int argc, char** argv) {
-  try {
-    return atelier::probe::run(argc, argv);
-  } catch (const atelier::UserError& error) {
-    fmt::print(stderr, "portrait_probe: {}\n", error.what());
-    return atelier::probe::kWrongInput;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "portrait_probe: {}\n", error.what());
-    return atelier::probe::kFailed;
-  }
-}
+int main(int argc, char** argv) { return atelier::probe::run(argc, argv); }

@@ -5,11 +5,10 @@
 
 #include "render/caption.h"
 #include "render/picture_folder.h"
+#include "run_program.h"
 
 namespace atelier::render {
 namespace {
-
-constexpr int kFailed = 1, kWrongInput = 2;
 
 struct Options {
   std::uint64_t count = 8, first = 0;
@@ -118,28 +117,10 @@ int run(int argc, char** argv) {
   customer->add_flag("--captions", o.captions, "Write a .txt beside each photo");
   customer->callback([&] { make_customer(*files, o); });
   app.add_subcommand("words", "All words that captions can contain, one a line")->callback(print_words);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& asked) {  // --help
-    return app.exit(asked);
-  } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "portraits: {}\nTry 'portraits --help'.\n", error.what());
-    return kWrongInput;
-  }
-  return 0;
+  return run_program(app, argc, argv);
 }
 
 }  // namespace
 }  // namespace atelier::render
 
-int main(int argc, char** argv) {
-  try {
-    return atelier::render::run(argc, argv);
-  } catch (const atelier::UserError& error) {
-    fmt::print(stderr, "portraits: {}\n", error.what());
-    return atelier::render::kWrongInput;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "portraits: {}\n", error.what());
-    return atelier::render::kFailed;
-  }
-}
+int main(int argc, char** argv) { return atelier::render::run(argc, argv); }

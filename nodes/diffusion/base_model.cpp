@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "diffusion/config_file.h"
 #include "diffusion/json_reader.h"
 #include "diffusion/original_detect.h"
 #include "diffusion/original_prediction.h"
@@ -34,17 +35,6 @@ Result<ModelIndex> read_index(const fs::path& index_file) {
   const ModelIndex result{name.starts_with("StableDiffusionXL"), reader.flag("force_zeros_for_empty_prompt", true)};
   if (auto ok = reader.check(); !ok) return tl::unexpected(ok.error());
   return result;
-}
-
-template <class Config>
-Result<void> read_config(const fs::path& file, Result<Config> (*parse)(const nlohmann::json&, const std::string&),
-                         Config& config) {
-  auto json = read_json_object(file);
-  if (!json) return tl::unexpected(json.error());
-  auto parsed = parse(*json, file.string());
-  if (!parsed) return tl::unexpected(parsed.error());
-  config = std::move(*parsed);
-  return {};
 }
 
 /// What the original layout says of the noise schedule is next to nothing: all published models have this one, and
@@ -174,7 +164,7 @@ Result<void> BaseModel::read_configs(const fs::path& folder) {
   if (ok && index->sdxl) ok = read_config(folder / "text_encoder_2/config.json", parse_text_config, text_[1]);
   if (ok) ok = read_config(folder / "scheduler/scheduler_config.json", parse_scheduler_config, scheduler_);
   if (!ok) return ok;
-  architecture_ = index->sdxl ? Architecture::sdxl : unet_.linear_projection ? Architecture::sd2 : Architecture::sd1;
+  architecture_ = architecture_of(index->sdxl, unet_);
   if (options_.prediction_type) scheduler_.prediction_type = *options_.prediction_type;
   return check_fit();
 }

@@ -10,7 +10,7 @@
 
 #include "diffusion/base_model.h"
 #include "diffusion/clip_text.h"
-#include "diffusion/config.h"
+#include "diffusion/config_file.h"
 #include "diffusion/config_json.h"
 #include "diffusion/initial_weights.h"
 #include "diffusion/json_reader.h"
@@ -231,28 +231,18 @@ Result<void> write_parts(const Parts& parts, uint64_t seed, const fs::path& fold
   return ok;
 }
 
-template <class Config, class Parse>
-Result<void> read_part(const fs::path& file, Parse parse, Config& config) {
-  const auto json = read_json_object(file);
-  if (!json) return tl::unexpected(json.error());
-  auto parsed = parse(*json, file.string());
-  if (!parsed) return tl::unexpected(parsed.error());
-  config = std::move(*parsed);
-  return {};
-}
-
 Result<Parts> read_parts(const fs::path& configs) {
   Parts parts{};
   const bool two = fs::exists(configs / "text_encoder_2");
   parts.texts.resize(two ? 2 : 1);
   parts.paddings.resize(parts.texts.size());
-  auto ok = read_part(configs / "unet/config.json", parse_unet_config, parts.unet);
-  if (ok) ok = read_part(configs / "vae/config.json", parse_vae_config, parts.vae);
+  auto ok = read_config(configs / "unet/config.json", parse_unet_config, parts.unet);
+  if (ok) ok = read_config(configs / "vae/config.json", parse_vae_config, parts.vae);
   for (std::size_t i = 0; ok && i < parts.texts.size(); ++i)
-    ok = read_part(configs / numbered("text_encoder", i) / "config.json", parse_text_config, parts.texts[i]);
-  if (ok) ok = read_part(configs / "scheduler/scheduler_config.json", parse_scheduler_config, parts.scheduler);
+    ok = read_config(configs / numbered("text_encoder", i) / "config.json", parse_text_config, parts.texts[i]);
+  if (ok) ok = read_config(configs / "scheduler/scheduler_config.json", parse_scheduler_config, parts.scheduler);
   if (!ok) return tl::unexpected(ok.error());
-  parts.architecture = two ? Architecture::sdxl : parts.unet.linear_projection ? Architecture::sd2 : Architecture::sd1;
+  parts.architecture = architecture_of(two, parts.unet);
   parts.sample_px = parts.unet.sample_size * parts.vae.downscale();
   return parts;
 }

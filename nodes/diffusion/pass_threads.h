@@ -4,7 +4,6 @@
 #pragma once
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/Parallel.h>
 #include <c10/core/Device.h>
 
 #include <algorithm>
@@ -16,24 +15,9 @@
 
 #include "diffusion/error.h"
 #include "diffusion/task_threads.h"
+#include "diffusion/thread_count.h"
 
 namespace atelier::diffusion {
-
-/// libtorch's threads of the calling thread, while it lives.
-class ThreadsOfPass {
- public:
-  explicit ThreadsOfPass(int threads) : before_(at::get_num_threads()) {
-    if (threads != before_) at::set_num_threads(threads);
-  }
-  ~ThreadsOfPass() {
-    if (at::get_num_threads() != before_) at::set_num_threads(before_);
-  }
-  ThreadsOfPass(const ThreadsOfPass&) = delete;
-  ThreadsOfPass& operator=(const ThreadsOfPass&) = delete;
-
- private:
-  int before_;
-};
 
 /// pass(0) … pass(count - 1), each a Result, and use(what it gave) in that order, in the calling thread, under the
 /// caller's grad mode. Where there is more than one on the CPU, as many run at a time as libtorch has threads, each on
@@ -49,7 +33,7 @@ Result<void> in_passes(int64_t count, c10::Device device, const Pass& pass, cons
     std::vector<std::optional<Returned>> made(static_cast<size_t>(now));
     const auto one = [&](int64_t i) {
       // Told to each thread: oneDNN waits for as many as it is told of, and forever inside a parallel region.
-      const ThreadsOfPass threads(side_by_side ? 1 : at::get_num_threads());
+      const ThreadCount threads(side_by_side ? 1 : at::get_num_threads());
       const at::AutoGradMode grad_mode(records);
       made[static_cast<size_t>(i)].emplace(pass(first + i));
     };

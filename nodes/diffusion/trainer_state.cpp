@@ -9,22 +9,14 @@
 namespace atelier::diffusion {
 namespace {
 
-constexpr const char* kOptimizerSteps = "trainer.optimizer_steps";  // [1] int64
-constexpr const char* kLosses = "trainer.losses";                   // what a LossWatch knows
-constexpr const char* kLossScale = "trainer.loss_scale";            // [3] float64: scale, good steps, skipped
+constexpr const char* kLossScale = "trainer.loss_scale";  // [3] float64: scale, good steps, skipped
 
 }  // namespace
 
 std::map<std::string, at::Tensor> Trainer::Impl::tensors_of(int64_t k) const {
-  std::map<std::string, at::Tensor> tensors;
-  const std::vector<TrainedTensor>& of_mode = trained->tensors();
-  for (size_t i = 0; i < of_mode.size(); ++i) {
-    const std::string& name = of_mode[i].name;
-    tensors[name] = of_mode[i].value[k];
-    for (const auto& [what, memory] : optimizer->memory(i)) tensors[fmt::format("{}.{}", name, what)] = memory[k];
-    if (ema) tensors[name + ".average"] = ema->averages()[i][k];
-  }
-  return tensors;
+  std::vector<std::string> names;
+  for (const TrainedTensor& tensor : trained->tensors()) names.push_back(tensor.name);
+  return tensors_of_tenant(names, values(), *optimizer, ema, k);
 }
 
 std::map<std::string, at::Tensor> Trainer::Impl::counts_of(int64_t k) const {

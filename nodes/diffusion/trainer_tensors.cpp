@@ -7,6 +7,18 @@
 
 namespace atelier::diffusion {
 
+std::map<std::string, at::Tensor> tensors_of_tenant(std::span<const std::string> names,
+                                                    std::span<const at::Tensor> values, const Optimizer& optimizer,
+                                                    const std::optional<Ema>& ema, int64_t k) {
+  std::map<std::string, at::Tensor> tensors;
+  for (size_t i = 0; i < names.size(); ++i) {
+    tensors[names[i]] = values[i][k];
+    for (const auto& [what, memory] : optimizer.memory(i)) tensors[fmt::format("{}.{}", names[i], what)] = memory[k];
+    if (ema) tensors[names[i] + ".average"] = ema->averages()[i][k];
+  }
+  return tensors;
+}
+
 at::Tensor copy_on_cpu(const at::Tensor& tensor) {
   return tensor.detach().to(at::kCPU, tensor.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
 }

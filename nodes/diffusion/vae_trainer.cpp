@@ -17,9 +17,6 @@
 namespace atelier::diffusion {
 namespace {
 
-constexpr const char* kOptimizerSteps = "trainer.optimizer_steps";  // [1] int64
-constexpr const char* kLosses = "trainer.losses";                   // what a LossWatch knows
-
 /// Whether a weight is trained: the decoder's half always.
 bool is_trained(const std::string& name, const VaeTrainingOptions& options) {
   return options.train_encoder || name.starts_with("decoder.") || name.starts_with("post_quant_conv.");
@@ -135,13 +132,7 @@ Result<std::shared_ptr<const Vae>> VaeTrainer::trained() const {
 }
 
 std::map<std::string, at::Tensor> VaeTrainer::live() const {
-  std::map<std::string, at::Tensor> tensors;
-  for (size_t i = 0; i < names_.size(); ++i) {
-    tensors[names_[i]] = leaves_[i][0];
-    for (const auto& [what, memory] : optimizer_->memory(i)) tensors[fmt::format("{}.{}", names_[i], what)] = memory[0];
-    if (ema_) tensors[names_[i] + ".average"] = ema_->averages()[i][0];
-  }
-  return tensors;
+  return tensors_of_tenant(names_, leaves_, *optimizer_, ema_, 0);
 }
 
 TrainerState VaeTrainer::state() const {

@@ -97,6 +97,15 @@ Expected<diffusion::ModelChanges> model_changes(const Model& model, const diffus
   return changes;
 }
 
+Model with_trained(Model model, const diffusion::PartWeights& trained) {
+  ChangedWeights::Parts changed;
+  if (model.changed) changed = std::move(model.changed->parts);
+  for (const auto& [part, weights] : trained)
+    for (const auto& [name, weight] : weights) changed[diffusion::folder_name(part)][name] = as_tensor(weight);
+  model.changed = ChangedWeights::of(std::move(changed));
+  return model;
+}
+
 ParamSpec dtype_param() {
   return {.name = "dtype",
           .type = ValueType::text,

@@ -26,6 +26,9 @@ Expected<diffusion::PartWeights> changed_parts(const Model& model, const diffusi
 // is computed before it is asked for. Errors: those of BaseModel::weights() and diffusion::fusion().
 Expected<diffusion::ModelChanges> model_changes(const Model& model, const diffusion::BaseModel& base);
 
+// The model with those weights of each part in place of what it has; weights that are not given stay.
+Model with_trained(Model model, const diffusion::PartWeights& trained);
+
 // The param `dtype`: what the weights of a model are written in, by default the base's own; and what it makes of a
 // model.
 ParamSpec dtype_param();

@@ -1,27 +1,15 @@
 #include "model/torch_call.h"
 
-#include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <new>
 #include <string_view>
 
+#include "diffusion/thread_count.h"
+
 namespace atelier {
 namespace {
-
-class ThreadCount {
- public:
-  // Asking comes first: it makes libtorch initialise this thread, which would otherwise happen later and undo what is
-  // set here.
-  explicit ThreadCount(int threads) : before_(at::get_num_threads()) { at::set_num_threads(threads); }
-  ~ThreadCount() { at::set_num_threads(before_); }
-  ThreadCount(const ThreadCount&) = delete;
-  ThreadCount& operator=(const ThreadCount&) = delete;
-
- private:
-  int before_;
-};
 
 // The host's allocator throws a plain c10::Error.
 bool tells_of_memory(std::string_view text) {
@@ -32,7 +20,7 @@ bool tells_of_memory(std::string_view text) {
 }  // namespace
 
 Expected<Outputs> call_torch(const Context& context, const std::function<Expected<Outputs>()>& body) try {
-  const ThreadCount threads(std::max(1, context.threads()));
+  const diffusion::ThreadCount threads(std::max(1, context.threads()));
   return body();
 } catch (const std::bad_alloc&) {
   return failure("memory ran out", ErrorKind::out_of_memory);

@@ -5,11 +5,10 @@
 
 #include "base/random.h"
 #include "model/tensors.h"
+#include "training/signed_pixels.h"
 
 namespace atelier {
 namespace {
-
-constexpr double kHalfOfByte = 127.5;  // 0 … 255 to -1 … 1
 
 std::vector<Dataset> as_dataset(std::span<const Image> images) {
   Dataset dataset;
@@ -23,11 +22,7 @@ std::vector<Dataset> as_dataset(std::span<const Image> images) {
   return {std::move(dataset)};
 }
 
-at::Tensor as_signed(const at::Tensor& pixels) { return pixels.to(at::kFloat).div_(kHalfOfByte).sub_(1); }
-
 }  // namespace
-
-at::Tensor signed_pixels(const Image& image) { return as_signed(as_torch(image.pixels).permute({2, 0, 1})); }
 
 CropVisits::CropVisits(std::span<const Image> images, const CropSettings& settings)
     : images_(images),
@@ -60,11 +55,9 @@ at::Tensor CropVisits::pictures(std::int64_t step) {
     };
     const auto top = place(image.height()), left = place(image.width());
     const bool mirrored = draw.below(2) == 1 && settings_.mirror;
-    auto square = as_torch(image.pixels)
-                      .narrow(0, top, settings_.side)
-                      .narrow(1, left, settings_.side)
-                      .permute({2, 0, 1});  // [3, side, side]
-    squares.push_back(as_signed(mirrored ? square.flip(2) : square));
+    const auto square = signed_pixels(
+        as_torch(image.pixels).narrow(0, top, settings_.side).narrow(1, left, settings_.side));  // [3, side, side]
+    squares.push_back(mirrored ? square.flip(2) : square);
   }
   return at::stack(squares).contiguous();
 }

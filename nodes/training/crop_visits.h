@@ -43,7 +43,4 @@ class CropVisits {
   std::vector<Visit> visits_;
 };
 
-// The image's pixels in [-1, 1], [3, H, W] float32.
-at::Tensor signed_pixels(const Image& image);
-
 }  // namespace atelier

@@ -12,6 +12,7 @@
 #include "model/torch_call.h"
 #include "training/caption_encoder.h"
 #include "training/mask_grid.h"
+#include "training/signed_pixels.h"
 #include "types/captions.h"
 #include "types/images.h"
 #include "types/latents.h"
@@ -76,8 +77,8 @@ Error stopped() { return {ErrorKind::stopped, "encoding was stopped"}; }
 // RGB in [-1, 1], [N, 3, H, W], of images of one size.
 at::Tensor pixels_of(std::span<const Image> images) {
   std::vector<at::Tensor> all;
-  for (const auto& image : images) all.push_back(as_torch(image.pixels).permute({2, 0, 1}).to(at::kFloat));
-  return at::stack(all).div_(127.5).sub_(1);
+  for (const auto& image : images) all.push_back(signed_pixels(image));
+  return at::stack(all);
 }
 
 // A picture that no photo stands behind is its own original.

@@ -4,7 +4,6 @@
 
 #include "model/base_model.h"
 #include "model/fused_weights.h"
-#include "model/tensors.h"
 #include "model/torch_call.h"
 #include "training/train_spec.h"
 #include "training/training_needs.h"
@@ -47,16 +46,11 @@ Expected<diffusion::WeightsStart> start_of(const Job& job, const TrainSetup& set
 
 // The base with the weights that were trained in place of its own.
 Model changed_model(const diffusion::Trainer& trainer, const TrainSetup& setup) {
-  auto model = setup.model;
-  ChangedWeights::Parts changed;
-  if (model.changed) changed = model.changed->parts;
+  diffusion::PartWeights trained;
   std::vector<ModelPart> parts = text_parts(setup.base);
   parts.insert(parts.begin(), ModelPart::unet);
-  for (const auto part : parts)
-    for (const auto& [name, weight] : trainer.weights(diffusion::folder_name(part)))
-      changed[diffusion::folder_name(part)][name] = as_tensor(weight);
-  model.changed = ChangedWeights::of(std::move(changed));
-  return model;
+  for (const auto part : parts) trained[part] = trainer.weights(diffusion::folder_name(part));
+  return with_trained(setup.model, trained);
 }
 
 class TrainModelNode final : public SingleNode {

@@ -64,20 +64,25 @@ NodeSpec train_model_spec() {
   return spec;
 }
 
-std::vector<std::string> training_mistakes(const NodeSpec& spec, const Params& params) {
+std::vector<std::string> schedule_mistakes(const Params& params) {
   std::vector<std::string> mistakes;
+  const auto warmup = params.integer("warmup_steps");
+  if (params.given("steps") && warmup > params.integer("steps"))
+    mistakes.push_back(fmt::format("param 'warmup_steps' is {}, more than the {} steps of the training", warmup,
+                                   params.integer("steps")));
+  if (params.integer("restarts") > 1 && params.text("schedule") != "cosine_with_restarts")
+    mistakes.emplace_back("param 'restarts' goes with schedule: cosine_with_restarts");
+  return mistakes;
+}
+
+std::vector<std::string> training_mistakes(const NodeSpec& spec, const Params& params) {
+  auto mistakes = schedule_mistakes(params);
   const auto wrong = [&](bool is, std::string text) {
     if (is) mistakes.push_back(std::move(text));
   };
   const auto has = [&](std::string_view name) { return spec.param(name) != nullptr; };
-  const auto warmup = params.integer("warmup_steps");
-  wrong(params.given("steps") && warmup > params.integer("steps"),
-        fmt::format("param 'warmup_steps' is {}, more than the {} steps of the training", warmup,
-                    params.given("steps") ? params.integer("steps") : 0));
   wrong(params.given("max_timestep") && params.integer("min_timestep") >= params.integer("max_timestep"),
         "param 'min_timestep' must be under 'max_timestep'");
-  wrong(params.integer("restarts") > 1 && params.text("schedule") != "cosine_with_restarts",
-        "param 'restarts' goes with schedule: cosine_with_restarts");
   wrong(params.integer("keep_tokens") > 0 && !params.boolean("shuffle_tags"),
         "param 'keep_tokens' goes with shuffle_tags: true");
   const bool validates = params.integer("validation_every") > 0;

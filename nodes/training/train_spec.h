@@ -20,4 +20,7 @@ NodeSpec train_model_spec();
 // What is wrong with the params of any of the three, one sentence each.
 std::vector<std::string> training_mistakes(const NodeSpec& spec, const Params& params);
 
+// Of those, what length and learning rate may get wrong: `steps`, `warmup_steps`, `restarts` and `schedule`.
+std::vector<std::string> schedule_mistakes(const Params& params);
+
 }  // namespace atelier

@@ -15,9 +15,11 @@
 #include "model/torch_call.h"
 #include "sampling/preview.h"
 #include "training/crop_visits.h"
-#include "training/train_checkpoint.h"
+#include "training/signed_pixels.h"
 #include "training/train_params.h"
 #include "training/train_setup.h"
+#include "training/train_spec.h"
+#include "training/training_loop.h"
 #include "types/pictures.h"
 
 namespace atelier {
@@ -147,24 +149,27 @@ class VaeRun {
 
   // All steps, from the task's checkpoint where there is one that fits.
   Expected<void> finish() {
-    resume();
-    while (trainer_.steps() < steps_) {
-      if (context_.stop_requested()) {
-        if (auto saved = save(); !saved) return saved;
-        return failure(fmt::format("stopped at step {} of {}", trainer_.steps(), steps_), ErrorKind::stopped);
-      }
-      if (auto done = step(); !done) return done;
-      if (trainer_.steps() < steps_ && trainer_.steps() % params_.integer("checkpoint_every") == 0)
-        if (auto saved = save(); !saved) return saved;
-    }
-    return {};
+    (void)resumed(context_, [&](const auto& state) { return trainer_.restore(state); });
+    return run_steps({.steps = steps_,
+                      .checkpoint_every = params_.integer("checkpoint_every"),
+                      .done = [&] { return trainer_.steps(); },
+                      .step = [&] { return step(); },
+                      .save = [&] { return save(); }},
+                     context_);
+  }
+
+  // The autoencoder as it was trained.
+  Expected<std::shared_ptr<const diffusion::Vae>> trained() const {
+    auto vae = trainer_.trained();
+    if (!vae) return passed_on(vae.error());
+    return std::move(*vae);
   }
 
   // The weights that come out, of all that were trained or moved.
-  Expected<diffusion::WeightMap> weights(const diffusion::WeightMap& stored) {
+  Expected<diffusion::WeightMap> weights(const diffusion::WeightMap& stored, const diffusion::Vae& vae) {
     auto trained = trainer_.weights();
     if (!params_.boolean("train_encoder") || !params_.boolean("standardise")) return trained;
-    auto statistics = statistics_of_latents();
+    auto statistics = statistics_of_latents(vae);
     if (!statistics) return tl::unexpected(statistics.error());
     diffusion::WeightMap all = stored;
     for (const auto& [name, weight] : trained) all[name] = weight;
@@ -177,16 +182,14 @@ class VaeRun {
   }
 
   // Each of the first images beside its reconstruction.
-  Expected<PictureSet> reconstructions() {
-    const auto vae = trainer_.trained();
-    if (!vae) return passed_on(vae.error());
+  Expected<PictureSet> reconstructions(const diffusion::Vae& vae) {
     PictureSet pictures;
     const at::NoGradGuard no_grad;
     for (const auto& image : images_.first(std::min(images_.size(), kShown))) {
       const auto pixels = whole_cells(image).unsqueeze(0).to(device_);
-      const auto posterior = (*vae)->encode(pixels);
+      const auto posterior = vae.encode(pixels);
       if (!posterior) return passed_on(posterior.error());
-      const auto decoded = (*vae)->decode(posterior->mean);
+      const auto decoded = vae.decode(posterior->mean);
       if (!decoded) return passed_on(decoded.error());
       const auto side_by_side = diffusion::to_pixels(at::cat({pixels, *decoded}, 3).cpu());  // [1, H, 2 W, 3]
       Picture picture{std::filesystem::path(image.name).stem().string() + ".png", as_tensor(side_by_side[0]), {}};
@@ -197,15 +200,6 @@ class VaeRun {
   }
 
  private:
-  void resume() {
-    const auto artifact = context_.load_checkpoint();
-    if (!artifact) return;
-    const auto checkpoint = checkpoint_from(*artifact);
-    if (!checkpoint) return context_.warn(checkpoint.error().message + "; the training began anew");
-    if (const auto restored = trainer_.restore(checkpoint->trainer); !restored)
-      context_.warn(restored.error().message + "; the training began anew");
-  }
-
   Expected<void> save() { return context_.save_checkpoint(checkpoint_of({trainer_.state(), {}}, steps_)); }
 
   Expected<void> step() {
@@ -232,14 +226,12 @@ class VaeRun {
   }
 
   // Over images spread evenly over all.
-  Expected<diffusion::LatentStatistics> statistics_of_latents() {
-    const auto vae = trainer_.trained();
-    if (!vae) return passed_on(vae.error());
+  Expected<diffusion::LatentStatistics> statistics_of_latents(const diffusion::Vae& vae) {
     const at::NoGradGuard no_grad;
     const auto count = std::min(images_.size(), kMeasured);
     std::vector<at::Tensor> channels;  // [latent_channels, h * w] each
     for (std::size_t i = 0; i < count; ++i) {
-      const auto posterior = (*vae)->encode(whole_cells(images_[i * images_.size() / count]).unsqueeze(0).to(device_));
+      const auto posterior = vae.encode(whole_cells(images_[i * images_.size() / count]).unsqueeze(0).to(device_));
       if (!posterior) return passed_on(posterior.error());
       channels.push_back(posterior->mean[0].flatten(1).cpu());
     }
@@ -256,14 +248,6 @@ class VaeRun {
   std::int64_t steps_;
 };
 
-Model with_vae(Model model, const diffusion::WeightMap& weights) {
-  ChangedWeights::Parts changed;
-  if (model.changed) changed = model.changed->parts;
-  for (const auto& [name, weight] : weights) changed[diffusion::folder_name(ModelPart::vae)][name] = as_tensor(weight);
-  model.changed = ChangedWeights::of(std::move(changed));
-  return model;
-}
-
 class TrainVaeNode final : public SingleNode {
  public:
   const NodeSpec& spec() const override {
@@ -276,9 +260,7 @@ class TrainVaeNode final : public SingleNode {
     return needs;
   }
   std::vector<std::string> check(const Params& params, const std::map<std::string, std::size_t>&) const override {
-    if (params.integer("warmup_steps") <= params.integer("steps")) return {};
-    return {fmt::format("param 'warmup_steps' is {}, more than the {} steps of the training",
-                        params.integer("warmup_steps"), params.integer("steps"))};
+    return schedule_mistakes(params);
   }
   Expected<Outputs> run_one(const Job& job, Device& device) const override {
     return call_torch(job.context, [&] { return train(job, device); });
@@ -307,11 +289,14 @@ class TrainVaeNode final : public SingleNode {
     if (!trainer) return passed_on(trainer.error());
     VaeRun run(job, config, on, images->items, std::move(*visits), std::move(*trainer));
     if (const auto done = run.finish(); !done) return tl::unexpected(done.error());
-    const auto weights = run.weights(*stored);
+    const auto vae = run.trained();
+    if (!vae) return tl::unexpected(vae.error());
+    auto weights = run.weights(*stored, **vae);
     if (!weights) return tl::unexpected(weights.error());
-    const auto pictures = run.reconstructions();
+    const auto pictures = run.reconstructions(**vae);
     if (!pictures) return tl::unexpected(pictures.error());
-    return Outputs{{"model", with_vae(*model, *weights).to_artifact()}, {"validation", pictures->to_artifact()}};
+    return Outputs{{"model", with_trained(*model, {{ModelPart::vae, std::move(*weights)}}).to_artifact()},
+                   {"validation", pictures->to_artifact()}};
   }
 };
 

@@ -9,6 +9,7 @@
 #include "model/torch_call.h"
 #include "sampling/painter.h"
 #include "sampling/preview.h"
+#include "training/training_loop.h"
 
 namespace atelier {
 
@@ -35,12 +36,8 @@ TrainingRun::TrainingRun(const TrainSetup& setup, const Job& job, Device& device
       checkpoint_every_(job.params.integer("checkpoint_every")) {}
 
 void TrainingRun::resume(diffusion::Trainer& trainer) {
-  const auto artifact = context_.load_checkpoint();
-  if (!artifact) return;
-  auto checkpoint = checkpoint_from(*artifact);
-  if (!checkpoint) return context_.warn(checkpoint.error().message + "; the training began anew");
-  if (const auto restored = trainer.restore({checkpoint->trainer}); !restored)
-    return context_.warn(restored.error().message + "; the training began anew");
+  auto checkpoint = resumed(context_, [&](const auto& state) { return trainer.restore({state}); });
+  if (!checkpoint) return;
   validations_ = std::move(checkpoint->validations);
   saved_step_ = trainer.steps();
   for (const auto& picture : validations_.pictures.items) show(picture);
@@ -128,20 +125,22 @@ Expected<void> TrainingRun::validate(diffusion::Trainer& trainer) {
   return paint(trainer);
 }
 
+Expected<void> TrainingRun::step_and_validate(diffusion::Trainer& trainer) {
+  if (auto done = step(trainer); !done) return done;
+  const bool last = trainer.steps() == setup_.steps;
+  if (validation_.every > 0 && (last || trainer.steps() % validation_.every == 0)) return validate(trainer);
+  return {};
+}
+
 Expected<PictureSet> TrainingRun::finish(diffusion::Trainer& trainer) {
   resume(trainer);
-  while (trainer.steps() < setup_.steps) {
-    if (context_.stop_requested()) {
-      if (auto saved = save(trainer); !saved) return tl::unexpected(saved.error());
-      return failure(fmt::format("stopped at step {} of {}", trainer.steps(), setup_.steps), ErrorKind::stopped);
-    }
-    if (auto done = step(trainer); !done) return tl::unexpected(done.error());
-    const bool last = trainer.steps() == setup_.steps;
-    if (validation_.every > 0 && (last || trainer.steps() % validation_.every == 0))
-      if (auto done = validate(trainer); !done) return tl::unexpected(done.error());
-    if (!last && trainer.steps() % checkpoint_every_ == 0)
-      if (auto saved = save(trainer); !saved) return tl::unexpected(saved.error());
-  }
+  const auto done = run_steps({.steps = setup_.steps,
+                               .checkpoint_every = checkpoint_every_,
+                               .done = [&] { return trainer.steps(); },
+                               .step = [&] { return step_and_validate(trainer); },
+                               .save = [&] { return save(trainer); }},
+                              context_);
+  if (!done) return tl::unexpected(done.error());
   if (trainer.skipped() > 0)
     context_.warn(fmt::format("{} of {} steps changed nothing: float16 overflowed", trainer.skipped(), setup_.steps));
   if (!validation_.keep_best) return validations_.pictures;

@@ -46,6 +46,7 @@ class TrainingRun {
   void resume(diffusion::Trainer& trainer);
   Expected<void> save(const diffusion::Trainer& trainer);
   Expected<void> step(diffusion::Trainer& trainer);
+  Expected<void> step_and_validate(diffusion::Trainer& trainer);
   Expected<void> validate(diffusion::Trainer& trainer);
   Expected<double> held_out_loss(diffusion::Trainer& trainer) const;
   Expected<void> paint(const diffusion::Trainer& trainer);

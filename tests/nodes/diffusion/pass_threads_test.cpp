@@ -11,7 +11,7 @@ using testing::ElementsAre;
 // Calls `body` with so many threads of libtorch.
 template <class Body>
 void with_threads(int threads, const Body& body) {
-  const ThreadsOfPass guard(threads);
+  const ThreadCount guard(threads);
   body();
 }
 

@@ -1,3 +1,4 @@
+#include "diffusion/thread_count.h"
 #include "diffusion/trainer.h"
 
 #include <ATen/ATen.h>
@@ -103,14 +104,12 @@ TEST_P(TrainingGolden, AccumulatesMicroBatchesToTheSameGradient) {
 
 TEST_P(TrainingGolden, GivesTheSameBitsInPassesOfOneThreadAndOfThree) {
   const auto trained = [&](int threads) {
-    const int before = at::get_num_threads();
-    at::set_num_threads(threads);
+    const ThreadCount guard(threads);
     TrainingOptions options = golden_options(*golden);
     options.micro_batch = 1;
     Trainer training =
         must(Trainer::lora({golden->unet()}, must(NoiseSchedule::create(golden->scheduler())), {{start()}}, options));
     for (int64_t i = 0; i < 3; ++i) must(training.step(golden_batch(*golden, i)));
-    at::set_num_threads(before);
     return training.state();
   };
   const TrainerState one = trained(1), three = trained(3);

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "diffusion/latent_scale.h"
+#include "diffusion/thread_count.h"
 #include "diffusion/vae_trainer.h"
 #include "golden_unet.h"
 #include "goldens.h"
@@ -78,14 +79,12 @@ TEST(VaeTraining, GoesOnFromAStateToTheBit) {
 
 TEST(VaeTraining, AddsPassesUpToTheGradientOfTheWholeWithTheSameBitsOnOneThreadAndOnTwo) {
   const auto two_steps = [](int threads, int64_t micro_batch) {
-    const int before = at::get_num_threads();
-    at::set_num_threads(threads);
+    const ThreadCount guard(threads);
     VaeTrainingOptions options = five_steps();
     options.micro_batch = micro_batch;
     auto training = trainer(options);
     const VaeStep first = golden_step(training, 0);
     golden_step(training, 1);
-    at::set_num_threads(before);
     return std::pair(first, training.weights());
   };
   const auto [whole, whole_weights] = two_steps(1, 0);

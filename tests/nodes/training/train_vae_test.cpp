@@ -9,6 +9,7 @@
 #include "support/run_node.h"
 #include "support/tiny_base.h"
 #include "training/crop_visits.h"
+#include "training/signed_pixels.h"
 #include "types/images.h"
 #include "types/pictures.h"
 
