@@ -16,6 +16,7 @@
 #include "diffusion/json_reader.h"
 #include "diffusion/safetensors.h"
 #include "diffusion/text_encoders.h"
+#include "diffusion/training_start.h"
 #include "diffusion/unet.h"
 #include "diffusion/vae.h"
 
@@ -41,7 +42,23 @@ struct Parts {
   std::vector<std::string> paddings;  // of each text encoder's tokenizer; empty: what its files say
   SchedulerConfig scheduler;
   int64_t sample_px = kSamplePx;
+  void (*settle_vae)(WeightMap& weights) = nullptr;
+  void (*settle_unet)(WeightMap& weights) = nullptr;
 };
+
+/// Makes the latents what the rest relies on in a trained autoencoder. They vary by about 1 once scaled: a random
+/// encoder's vary by about 0.18 at every width, and 0.18 * 32 * 0.18215 is that. And the posterior is narrow; a random
+/// one would bury the picture in its own noise.
+void settle_latents(WeightMap& vae) {
+  constexpr double kGain = 32;     // a power of two: exact
+  constexpr double kLogvar = -12;  // a standard deviation of 0.0025
+  at::Tensor &weight = vae.at("quant_conv.weight"), &bias = vae.at("quant_conv.bias");
+  const int64_t channels = bias.size(0) / 2;
+  weight.narrow(0, 0, channels).mul_(kGain);
+  weight.narrow(0, channels, channels).zero_();
+  bias.narrow(0, channels, channels).fill_(kLogvar);
+  vae.at("post_quant_conv.weight").div_(kGain);
+}
 
 TextConfig text_config(int64_t width, Activation activation) {
   return {.hidden_size = width,
@@ -60,7 +77,8 @@ Parts sd1_parts(int64_t w) {
               .vae = {.block_out_channels = {w, w, 2 * w, 2 * w}},
               .texts = {text_config(w, Activation::quick_gelu)},
               .paddings = {kClipPadding},
-              .scheduler = {}};
+              .scheduler = {},
+              .settle_vae = settle_latents};
   return parts;
 }
 
@@ -127,20 +145,6 @@ Result<WeightMap> draw_text(const TextConfig& config, std::size_t encoder, uint6
   WeightMap weights;
   for (const auto& [name, weight] : *drawn) weights[name.substr(own.size())] = weight;
   return weights;
-}
-
-/// Makes the latents what the rest relies on in a trained autoencoder. They vary by about 1 once scaled: a random
-/// encoder's vary by about 0.18 at every width, and 0.18 * 32 * 0.18215 is that. And the posterior is narrow; a random
-/// one would bury the picture in its own noise.
-void settle_latents(WeightMap& vae) {
-  constexpr double kGain = 32;     // a power of two: exact
-  constexpr double kLogvar = -12;  // a standard deviation of 0.0025
-  at::Tensor &weight = vae.at("quant_conv.weight"), &bias = vae.at("quant_conv.bias");
-  const int64_t channels = bias.size(0) / 2;
-  weight.narrow(0, 0, channels).mul_(kGain);
-  weight.narrow(0, channels, channels).zero_();
-  bias.narrow(0, channels, channels).fill_(kLogvar);
-  vae.at("post_quant_conv.weight").div_(kGain);
 }
 
 Result<void> write_text(const fs::path& path, const std::string& text) {
@@ -215,9 +219,11 @@ Result<void> write_text_part(const fs::path& folder, const Parts& parts, std::si
 Result<void> write_parts(const Parts& parts, uint64_t seed, const fs::path& folder,
                          const std::vector<fs::path>& tokenizers) {
   auto vae_weights = draw_weights<Vae>(parts.vae, seed, as_asked);
-  if (vae_weights && parts.vae.quant_conv && parts.vae.post_quant_conv) settle_latents(*vae_weights);
+  if (vae_weights && parts.settle_vae) parts.settle_vae(*vae_weights);
+  auto unet_weights = draw_weights<UNet>(parts.unet, seed, as_asked);
+  if (unet_weights && parts.settle_unet) parts.settle_unet(*unet_weights);
   auto ok = write_part(folder / "unet", unet_json(parts.unet), "diffusion_pytorch_model.safetensors",
-                       draw_weights<UNet>(parts.unet, seed, as_asked));
+                       std::move(unet_weights));
   if (ok) {
     ok = write_part(folder / "vae", vae_json(parts.vae, parts.sample_px), "diffusion_pytorch_model.safetensors",
                     std::move(vae_weights));
@@ -244,6 +250,8 @@ Result<Parts> read_parts(const fs::path& configs) {
   if (!ok) return tl::unexpected(ok.error());
   parts.architecture = architecture_of(two, parts.unet);
   parts.sample_px = parts.unet.sample_size * parts.vae.downscale();
+  parts.settle_vae = start_by_averaging;
+  parts.settle_unet = start_at_zero;
   return parts;
 }
 

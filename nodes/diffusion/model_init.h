@@ -30,8 +30,9 @@ Result<void> init_model(const InitOptions& options, const std::filesystem::path&
                         const std::filesystem::path& tokenizer_folder);
 
 /// The same of a diffusers folder's configurations and tokenizers, `configs`, which holds all of such a folder but the
-/// weights: what a training from nothing starts from. Errors: a file that is missing or that the parsers of config.h
-/// refuse; parts that do not fit together; `folder` is there and not empty, or is a file; the disk's.
+/// weights: what a training from nothing starts from. Its autoencoder and UNet start as training_start.h says. Errors:
+/// a file that is missing or that the parsers of config.h refuse; parts that do not fit together; `folder` is there and
+/// not empty, or is a file; the disk's.
 Result<void> init_model_of(const std::filesystem::path& configs, uint64_t seed, const std::filesystem::path& folder);
 
 }  // namespace atelier::diffusion
