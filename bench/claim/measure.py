@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+"""Does LoRA 1 - LoRA 2 carry the person and not the background? Trains rendered customers, draws them at other places
+and has the probe of examples/base read the pictures.
+
+Methods are those of claim.yaml. The identity score of pictures is 1 - d / d0: d is the mean distance between the
+identity numbers that the probe reads off them and off the customer's own photos (root mean square), d0 the same of
+pictures with the style alone. Methods are compared at the weight at which their score is that of `implicit` at 0.8,
+found by bisection. Intervals are of 95 %, by a bootstrap over customers. Writes results.json, table.md and curves.svg.
+"""
+import argparse
+import json
+import random
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+METHODS = ["implicit", "explicit", "masked", "subspace"]
+CUSTOMERS = [  # number of the person, scene and object of all of their photos
+    (0, "park", "red balloon"), (1, "street", "blue umbrella"), (2, "park", "yellow lamp"), (3, "street", "green clock"),
+    (4, "park", "orange kite"), (5, "street", "purple vase"), (6, "park", "blue flag"), (7, "street", "red flower")]
+PLACES = ["library", "beach", "kitchen", "mountains"]  # of the prompts of claim.yaml, in their order
+FEATURES = ["presentation", "skin", "hair_colour", "hair_style", "beard", "glasses"]
+STYLE = "oil"
+GRID = [0, 0.2, 0.4, 0.6, 0.8, 1]
+REFERENCE_WEIGHT = 0.8
+MOST_WEIGHT = 2.0
+BISECTIONS = 4
+RESAMPLES = 2000
+
+
+def distance(one, other):
+    return (sum((a - b) ** 2 for a, b in zip(one, other)) / len(one)) ** 0.5
+
+
+class Bench:
+    def __init__(self, options):
+        self.o = options
+        self.out = options.out
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.probed = {}  # picture -> what the probe read
+
+    def call(self, *command):
+        done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            sys.exit(f"failed: {' '.join(map(str, command))}\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+        return done.stdout
+
+    def render(self):
+        portraits = self.o.build / "examples/base/portraits"
+        for number, scene, thing in CUSTOMERS[: self.o.customers]:
+            folder = self.out / f"photos/p{number}"
+            if not folder.exists():
+                self.call(portraits, "customer", "--person", number, "--scene", scene, "--object", thing, "--count",
+                          self.o.photos, "--size", 256, folder)
+        for name, style, seed, count in (("random", "photo", 77, self.o.random), ("style", STYLE, 78, 12)):
+            if not (self.out / name).exists():
+                self.call(portraits, "style", "--style", style, "--seed", seed, "--count", count, "--size", 256,
+                          self.out / name)
+
+    def write_batch(self):
+        lines = ["atelier: 1", f"pipeline: {Path(__file__).resolve().parent / 'claim.yaml'}", "inputs:",
+                 f"  base: {self.o.base.resolve()}", "  random: random", "  style: style", "customers:"]
+        for number, _, _ in CUSTOMERS[: self.o.customers]:
+            for seed in range(self.o.seeds):
+                lines.append(f"  - {{id: p{number}-s{seed}, target: photos/p{number}, params: {{seed: {seed}}}}}")
+        (self.out / "batch.yaml").write_text("\n".join(lines) + "\n")
+
+    def draw(self, weights):
+        """Draws the pictures of all customers at these weights; gives the folder."""
+        name = "-".join(f"{w:.4g}" for w in weights.values())
+        settings = [x for setting in self.o.set for x in ("--set", setting)]
+        settings += [x for m, w in weights.items() for x in ("--set", f"{m}_weight={w}")]
+        self.call(self.o.build / "cli/atelier", "run", self.out / "batch.yaml", "--out", self.out / "runs" / name,
+                  "--cache", self.out / "cache", "--devices", self.o.devices, *settings)
+        return self.out / "runs" / name
+
+    def read(self, pictures):
+        unread = [p for p in pictures if p not in self.probed]
+        for i in range(0, len(unread), 200):
+            text = self.call(self.o.build / "examples/base/portrait_probe", "read", self.o.probe, *unread[i:i + 200])
+            for line in text.splitlines():
+                told = json.loads(line)
+                self.probed[Path(told["file"])] = told
+        return [self.probed[p] for p in pictures]
+
+    def references(self):
+        """Of each customer, the mean identity and the commonest features read off their photos."""
+        found = {}
+        for number, _, _ in CUSTOMERS[: self.o.customers]:
+            told = self.read(sorted((self.out / f"photos/p{number}").glob("*.png")))
+            identity = [statistics.mean(column) for column in zip(*(t["identity"] for t in told))]
+            features = {f: statistics.mode(t["values"][f] for t in told) for f in FEATURES}
+            found[number] = (identity, features)
+        return found
+
+    def measure(self, weights):
+        """One row a picture, by method."""
+        folder = self.draw(weights)
+        rows = {}
+        for method in weights:
+            rows[method] = []
+            for number, scene, thing in CUSTOMERS[: self.o.customers]:
+                identity, features = self.reference[number]
+                for seed in range(self.o.seeds):
+                    pictures = sorted((folder / f"p{number}-s{seed}" / method).glob("*.png"))
+                    for picture, told in zip(pictures, self.read(pictures)):
+                        values = told["values"]
+                        rows[method].append({
+                            "customer": number, "seed": seed, "picture": picture.name,
+                            "distance": distance(identity, told["identity"]),
+                            "features": statistics.mean(values[f] == features[f] for f in FEATURES),
+                            "object": float(values["object"] == thing.split()[1]),
+                            "scene": float(values["scene"] == scene),
+                            "prompt": float(values["scene"] == PLACES[int(picture.name.split("_")[0]) - 1]),
+                            "style": float(values["style"] == STYLE)})
+        return rows
+
+    def score(self, rows):
+        return 1 - statistics.mean(r["distance"] for r in rows) / self.no_identity
+
+    def run(self):
+        self.render()
+        self.write_batch()
+        self.reference = self.references()
+        curves = {m: {} for m in METHODS}
+        for weight in GRID:
+            for method, rows in self.measure({m: weight for m in METHODS}).items():
+                curves[method][weight] = rows
+            print(f"weight {weight}: drawn and read", file=sys.stderr, flush=True)
+        self.no_identity = statistics.mean(r["distance"] for r in curves["implicit"][0])
+        target = self.score(curves["implicit"][REFERENCE_WEIGHT])
+        self.bisect(curves, target)
+        return curves, target
+
+    def bisect(self, curves, target):
+        """Adds rows at each method's weight of equal identity to its curve."""
+        self.equal = {"implicit": REFERENCE_WEIGHT}
+        brackets = {}
+        for method in METHODS[1:]:
+            known = sorted(curves[method])
+            above = next((w for w in known if self.score(curves[method][w]) >= target), None)
+            brackets[method] = [max(w for w in known if w < above), above] if above else [known[-1], None]
+        open_ones = [m for m in brackets if brackets[m][1] is None]
+        if open_ones:
+            rows = self.measure({m: MOST_WEIGHT for m in METHODS})
+            for method in open_ones:
+                curves[method][MOST_WEIGHT] = rows[method]
+                if self.score(rows[method]) >= target:
+                    brackets[method][1] = MOST_WEIGHT
+                else:
+                    self.equal[method] = None
+                    del brackets[method]
+        for _ in range(BISECTIONS):
+            middles = {m: (low + high) / 2 for m, (low, high) in brackets.items()}
+            if not middles:
+                return
+            rows = self.measure({m: middles.get(m, REFERENCE_WEIGHT) for m in METHODS})
+            for method, middle in middles.items():
+                curves[method][middle] = rows[method]
+                brackets[method][self.score(rows[method]) >= target] = middle
+        for method, (low, high) in brackets.items():
+            self.equal[method] = min((low, high), key=lambda w: abs(self.score(curves[method][w]) - target))
+
+
+MEASURES = [("identity", "identity"), ("features", "features right"), ("object", "object leaks"),
+            ("scene", "scene leaks"), ("prompt", "prompt kept"), ("style", "style kept")]
+
+
+def value_of(measure, rows, no_identity):
+    if measure == "identity":
+        return 1 - statistics.mean(r["distance"] for r in rows) / no_identity
+    return statistics.mean(r[measure] for r in rows)
+
+
+def intervals(statistic, rows_of_each):
+    """The 95 % interval of statistic(lists of rows), customers drawn anew each time, the same ones in each list."""
+    draws = random.Random(0)
+    customers = sorted({r["customer"] for r in rows_of_each[0]})
+    grouped = [{c: [r for r in rows if r["customer"] == c] for c in customers} for rows in rows_of_each]
+    values = []
+    for _ in range(RESAMPLES):
+        chosen = [draws.choice(customers) for _ in customers]
+        values.append(statistic(*[[r for c in chosen for r in group[c]] for group in grouped]))
+    values.sort()
+    return values[int(0.025 * RESAMPLES)], values[int(0.975 * RESAMPLES) - 1]
+
+
+def table(bench, curves):
+    style_only = curves["implicit"][0]
+    results = []
+    for method, weight, rows in [("style alone", 0, style_only)] + [
+            (m, bench.equal[m], curves[m].get(bench.equal[m])) for m in METHODS]:
+        result = {"method": method, "weight": weight}
+        for measure, _ in MEASURES if rows else []:
+            # d0 is resampled along with d
+            def one(r, zero, measure=measure):
+                return value_of(measure, r, statistics.mean(x["distance"] for x in zero))
+            result[measure] = [one(rows, style_only), *intervals(one, [rows, style_only])]
+        if rows and method in METHODS[1:]:
+            for measure in ("object", "scene", "prompt"):
+                def more(r, implicit, measure=measure):
+                    return value_of(measure, r, 1) - value_of(measure, implicit, 1)
+                implicit = curves["implicit"][REFERENCE_WEIGHT]
+                result[f"{measure} less implicit"] = [more(rows, implicit), *intervals(more, [rows, implicit])]
+        results.append(result)
+    return results
+
+
+def markdown(results):
+    lines = ["| | weight | " + " | ".join(title for _, title in MEASURES) + " |", "| --- " * (2 + len(MEASURES)) + "|"]
+    for r in results:
+        if r["weight"] is None:
+            lines.append(f"| {r['method']} | not up to {MOST_WEIGHT:g} |" + " |" * len(MEASURES))
+            continue
+        cells = [f"{r[m][0]:.2f} ({r[m][1]:.2f} to {r[m][2]:.2f})" for m, _ in MEASURES]
+        lines.append(f"| {r['method']} | {r['weight']:.2f} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def svg(curves, no_identity):
+    """Each measure over the weight, 0 to 1, a line a method."""
+    width, height, margin, colours = 220, 160, 34, {"implicit": "#c0392b", "explicit": "#2471a3", "masked": "#27864a",
+                                                    "subspace": "#8e44ad"}
+    parts = []
+    for i, (measure, title) in enumerate(MEASURES):
+        left, top = margin + (i % 3) * (width + margin), margin + (i // 3) * (height + 2 * margin)
+        parts.append(f'<text x="{left}" y="{top - 8}">{title}</text><rect x="{left}" y="{top}" width="{width}" '
+                     f'height="{height}" fill="none" stroke="#999"/>')
+        for level in (0, 0.5, 1):
+            y = top + height * (1 - level)
+            parts.append(f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{level:g}</text>')
+            parts.append(f'<text x="{left + width * level:.0f}" y="{top + height + 16}" text-anchor="middle">{level:g}</text>')
+        for method, colour in colours.items():
+            points = " ".join(
+                f"{left + width * w:.1f},{top + height * (1 - min(1, max(0, value_of(measure, curves[method][w], no_identity)))):.1f}"
+                for w in sorted(curves[method]) if w <= 1)
+            parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
+    total_width, total_height = 3 * (width + margin) + margin, 2 * (height + 2 * margin) + margin
+    for i, (method, colour) in enumerate(colours.items()):
+        parts.append(f'<text x="{margin + 110 * i}" y="{total_height - 8}" fill="{colour}">{method}</text>')
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total_width} {total_height}" font-family="sans-serif" '
+            f'font-size="12"><rect width="100%" height="100%" fill="white"/>' + "".join(parts) + "</svg>\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    root = Path(__file__).resolve().parents[2]
+    parser.add_argument("--build", type=Path, default=root / "build/release", help="where the programs are")
+    parser.add_argument("--base", type=Path, default=root / "examples/base/model")
+    parser.add_argument("--probe", type=Path, default=root / "examples/base/probe.safetensors")
+    parser.add_argument("--out", type=Path, default=root / "out/claim", help="goes on there if it was cut off")
+    parser.add_argument("--customers", type=int, default=len(CUSTOMERS), choices=range(2, len(CUSTOMERS) + 1))
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each customer")
+    parser.add_argument("--photos", type=int, default=8, help="of each customer")
+    parser.add_argument("--random", type=int, default=12, help="portraits of anybody")
+    parser.add_argument("--devices", default="cpu:0,cpu:1")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a param of claim.yaml")
+    bench = Bench(parser.parse_args())
+    curves, target = bench.run()
+    results = table(bench, curves)
+    (bench.out / "results.json").write_text(json.dumps({
+        "settings": bench.o.set, "target": target, "equal": results,
+        "curves": {m: {f"{w:g}": {k: value_of(k, rows, bench.no_identity) for k, _ in MEASURES}
+                       for w, rows in sorted(curves[m].items())} for m in METHODS}}, indent=1) + "\n")
+    (bench.out / "table.md").write_text(markdown(results))
+    (bench.out / "curves.svg").write_text(svg(curves, bench.no_identity))
+    print(markdown(results))
+
+
+if __name__ == "__main__":
+    main()
