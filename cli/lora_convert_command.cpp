@@ -43,7 +43,7 @@ void add_lora_convert_command(CLI::App& lora, Program& program) {
   add_rank_option(*command, options->rank, "a full matrix (LoHa, LoKr, DoRA)");
   add_read_options(*command, options->read);
   add_out_options(*command, options->out, MadeOf::loras);
-  command->get_option("--to")->required();
+  command->get_option("--to")->required()->default_str("");
   add_example(*command, "atelier lora convert mia.safetensors --to diffusers -o mia-diffusers.safetensors");
   command->callback([&program, options] { tell(program, "convert", run(program, *options)); });
 }

@@ -7,6 +7,7 @@
 #include "cli/whole_output.h"
 #include "diffusion/dtype_names.h"
 #include "diffusion/model_write.h"
+#include "diffusion/shards.h"
 
 namespace atelier::cli {
 namespace {
@@ -95,7 +96,15 @@ void tell(Program& program, const char* command, const std::string& what) {
   program.exit_code = kWrongInput;
 }
 
-void convert(Program& program, const Given& given, const fs::path& out, const std::string& dtype) {
+// What becomes of the model that is opened.
+struct Wanted {
+  fs::path out;
+  std::string dtype = "base";
+  std::uint64_t max_shard_bytes = 0;  // 0: no shards
+};
+
+void convert(Program& program, const Given& given, const Wanted& wanted) {
+  const fs::path& out = wanted.out;
   WholeOutput output(program.files, out);
   if (std::error_code error; fs::exists(output.place(), error))
     return tell(program, "convert", out.string() + ": is there already");
@@ -104,11 +113,17 @@ void convert(Program& program, const Given& given, const fs::path& out, const st
   for (const auto& note : model->notes()) fmt::print(stderr, "note: {}\n", note);
   diffusion::WriteOptions options;
   options.layout = diffusion::layout_named(out);
-  options.dtype = diffusion::dtype_named(dtype);
+  options.dtype = diffusion::dtype_named(wanted.dtype);
+  if (wanted.max_shard_bytes != 0 && options.layout == ModelLayout::original_file)
+    return tell(program, "convert", "--max-shard-size is of a folder; " + out.string() + " is one file");
   options.title = output.place().stem().string();
   auto failed = [&](const std::string& what) { tell(program, "convert", output.told(what)); };
   if (const auto written = diffusion::write_model(*model, {}, output.partial(), options); !written)
     return failed(written.error().message);
+  if (wanted.max_shard_bytes != 0) {
+    if (const auto split = diffusion::shard_folder(output.partial(), wanted.max_shard_bytes); !split)
+      return failed(split.error().message);
+  }
   if (const auto placed = output.put_in_place(); !placed) return failed(placed.error().message);
   fmt::print("{}: {} as {}\n", out.string(), architecture_name(model->architecture()),
              options.layout == ModelLayout::original_file ? "one file in the original layout" : "a diffusers folder");
@@ -135,18 +150,23 @@ void add_model_convert_command(CLI::App& model, Program& program) {
   auto* command = model.add_subcommand(
       "convert", "Write a base model as one .safetensors file or as a diffusers folder, as OUT's name says");
   auto given = std::make_shared<Given>();
-  auto out = std::make_shared<fs::path>();
-  auto dtype = std::make_shared<std::string>("base");
+  auto wanted = std::make_shared<Wanted>();
   add_given(*command, *given, "IN");
-  command->add_option("OUT", *out, "….safetensors for one file, anything else for a folder; must not be there yet")
+  command
+      ->add_option("OUT", wanted->out, "….safetensors for one file, anything else for a folder; must not be there yet")
       ->type_name("")
       ->required();
-  command->add_option("--dtype", *dtype, "base, float16, bfloat16 or float32")
+  command->add_option("--dtype", wanted->dtype, "base, float16, bfloat16 or float32")
       ->type_name("NAME")
       ->check(CLI::IsMember({"base", "float16", "bfloat16", "float32"}))
       ->capture_default_str();
+  command
+      ->add_option("--max-shard-size", wanted->max_shard_bytes,
+                   "Splits weight files of a folder that are larger, as in 9MB or 5GB [no]")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(true));
   add_example(*command, "atelier model convert v1-5-pruned-emaonly.safetensors stable-diffusion-v1-5/");
-  command->callback([&program, given, out, dtype] { convert(program, *given, *out, *dtype); });
+  command->callback([&program, given, wanted] { convert(program, *given, *wanted); });
 }
 
 }  // namespace atelier::cli

@@ -17,11 +17,12 @@ from pathlib import Path
 
 METHODS = ["implicit", "explicit", "masked", "subspace"]
 CUSTOMERS = [  # number of the person, scene and object of all of their photos
-    (0, "park", "red balloon"), (1, "street", "blue umbrella"), (2, "park", "yellow lamp"), (3, "street", "green clock"),
-    (4, "park", "orange kite"), (5, "street", "purple vase"), (6, "park", "blue flag"), (7, "street", "red flower")]
+    (0, "park", "red balloon"), (1, "street", "blue umbrella"), (2, "park", "yellow lamp"),
+    (3, "street", "green clock"), (4, "park", "orange kite"), (5, "street", "purple vase"),
+    (6, "park", "blue flag"), (7, "street", "red flower")]
 PLACES = ["library", "beach", "kitchen", "mountains"]  # of the prompts of claim.yaml, in their order
 FEATURES = ["presentation", "skin", "hair_colour", "hair_style", "beard", "glasses"]
-STYLE = "oil"
+STYLE = "poster"
 GRID = [0, 0.2, 0.4, 0.6, 0.8, 1]
 REFERENCE_WEIGHT = 0.8
 MOST_WEIGHT = 2.0
@@ -38,6 +39,7 @@ class Bench:
         self.o = options
         self.out = options.out
         self.out.mkdir(parents=True, exist_ok=True)
+        self.runs = "runs"  # the folder below out
         self.probed = {}  # picture -> what the probe read
 
     def call(self, *command):
@@ -71,9 +73,9 @@ class Bench:
         name = "-".join(f"{w:.4g}" for w in weights.values())
         settings = [x for setting in self.o.set for x in ("--set", setting)]
         settings += [x for m, w in weights.items() for x in ("--set", f"{m}_weight={w}")]
-        self.call(self.o.build / "cli/atelier", "run", self.out / "batch.yaml", "--out", self.out / "runs" / name,
+        self.call(self.o.build / "cli/atelier", "run", self.out / "batch.yaml", "--out", self.out / self.runs / name,
                   "--cache", self.out / "cache", "--devices", self.o.devices, *settings)
-        return self.out / "runs" / name
+        return self.out / self.runs / name
 
     def read(self, pictures):
         unread = [p for p in pictures if p not in self.probed]
@@ -173,17 +175,23 @@ def value_of(measure, rows, no_identity):
     return statistics.mean(r[measure] for r in rows)
 
 
-def intervals(statistic, rows_of_each):
-    """The 95 % interval of statistic(lists of rows), customers drawn anew each time, the same ones in each list."""
+def customer_means(rows, key):
+    """The mean of each customer's rows, customers in order; all have as many rows."""
+    values = {}
+    for row in rows:
+        values.setdefault(row["customer"], []).append(row[key])
+    return [statistics.mean(values[c]) for c in sorted(values)]
+
+
+def with_interval(combine, *columns):
+    """[combine(means of the columns), and its 95 % interval]: customers are drawn anew each time, the same in each
+    column of customer_means()."""
+    def value(chosen):
+        return combine(*(sum(column[c] for c in chosen) / len(chosen) for column in columns))
+    customers = range(len(columns[0]))
     draws = random.Random(0)
-    customers = sorted({r["customer"] for r in rows_of_each[0]})
-    grouped = [{c: [r for r in rows if r["customer"] == c] for c in customers} for rows in rows_of_each]
-    values = []
-    for _ in range(RESAMPLES):
-        chosen = [draws.choice(customers) for _ in customers]
-        values.append(statistic(*[[r for c in chosen for r in group[c]] for group in grouped]))
-    values.sort()
-    return values[int(0.025 * RESAMPLES)], values[int(0.975 * RESAMPLES) - 1]
+    values = sorted(value([draws.choice(customers) for _ in customers]) for _ in range(RESAMPLES))
+    return [value(list(customers)), values[int(0.025 * RESAMPLES)], values[int(0.975 * RESAMPLES) - 1]]
 
 
 def table(bench, curves):
@@ -193,16 +201,16 @@ def table(bench, curves):
             (m, bench.equal[m], curves[m].get(bench.equal[m])) for m in METHODS]:
         result = {"method": method, "weight": weight}
         for measure, _ in MEASURES if rows else []:
-            # d0 is resampled along with d
-            def one(r, zero, measure=measure):
-                return value_of(measure, r, statistics.mean(x["distance"] for x in zero))
-            result[measure] = [one(rows, style_only), *intervals(one, [rows, style_only])]
+            if measure == "identity":
+                result[measure] = with_interval(lambda d, d0: 1 - d / d0, customer_means(rows, "distance"),
+                                                customer_means(style_only, "distance"))
+            else:
+                result[measure] = with_interval(lambda share: share, customer_means(rows, measure))
         if rows and method in METHODS[1:]:
+            implicit = curves["implicit"][REFERENCE_WEIGHT]
             for measure in ("object", "scene", "prompt"):
-                def more(r, implicit, measure=measure):
-                    return value_of(measure, r, 1) - value_of(measure, implicit, 1)
-                implicit = curves["implicit"][REFERENCE_WEIGHT]
-                result[f"{measure} less implicit"] = [more(rows, implicit), *intervals(more, [rows, implicit])]
+                result[f"{measure} less implicit"] = with_interval(
+                    lambda a, b: a - b, customer_means(rows, measure), customer_means(implicit, measure))
         results.append(result)
     return results
 
@@ -218,6 +226,17 @@ def markdown(results):
     return "\n".join(lines) + "\n"
 
 
+def print_figures(results):
+    """A JSON line a figure, as bench/run prints them; the peer is implicit fusion."""
+    implicit = next(r for r in results if r["method"] == "implicit")
+    for r in results:
+        for measure, _ in MEASURES if r["weight"] is not None else []:
+            ours, peer = r[measure][0], implicit[measure][0]
+            print(json.dumps({"bench": "claim", "case": f"{r['method']}, {measure}", "ours": round(ours, 4),
+                              "peer": round(peer, 4), "unit": "share", "ratio": round(ours / peer, 3) if peer else None,
+                              "bar": None}))
+
+
 def svg(curves, no_identity):
     """Each measure over the weight, 0 to 1, a line a method."""
     width, height, margin, colours = 220, 160, 34, {"implicit": "#c0392b", "explicit": "#2471a3", "masked": "#27864a",
@@ -228,27 +247,30 @@ def svg(curves, no_identity):
         parts.append(f'<text x="{left}" y="{top - 8}">{title}</text><rect x="{left}" y="{top}" width="{width}" '
                      f'height="{height}" fill="none" stroke="#999"/>')
         for level in (0, 0.5, 1):
-            y = top + height * (1 - level)
-            parts.append(f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{level:g}</text>')
-            parts.append(f'<text x="{left + width * level:.0f}" y="{top + height + 16}" text-anchor="middle">{level:g}</text>')
+            x, y = left + width * level, top + height * (1 - level)
+            parts.append(f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{level:g}</text>'
+                         f'<text x="{x:.0f}" y="{top + height + 16}" text-anchor="middle">{level:g}</text>')
         for method, colour in colours.items():
-            points = " ".join(
-                f"{left + width * w:.1f},{top + height * (1 - min(1, max(0, value_of(measure, curves[method][w], no_identity)))):.1f}"
-                for w in sorted(curves[method]) if w <= 1)
+            points = []
+            for weight in sorted(w for w in curves[method] if w <= 1):
+                value = min(1, max(0, value_of(measure, curves[method][weight], no_identity)))
+                points.append(f"{left + width * weight:.1f},{top + height * (1 - value):.1f}")
+            points = " ".join(points)
             parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
     total_width, total_height = 3 * (width + margin) + margin, 2 * (height + 2 * margin) + margin
     for i, (method, colour) in enumerate(colours.items()):
         parts.append(f'<text x="{margin + 110 * i}" y="{total_height - 8}" fill="{colour}">{method}</text>')
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total_width} {total_height}" font-family="sans-serif" '
-            f'font-size="12"><rect width="100%" height="100%" fill="white"/>' + "".join(parts) + "</svg>\n")
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total_width} {total_height}" '
+            'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="white"/>' +
+            "".join(parts) + "</svg>\n")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(description):
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     root = Path(__file__).resolve().parents[2]
     parser.add_argument("--build", type=Path, default=root / "build/release", help="where the programs are")
-    parser.add_argument("--base", type=Path, default=root / "examples/base/model")
-    parser.add_argument("--probe", type=Path, default=root / "examples/base/probe.safetensors")
+    parser.add_argument("--base", type=Path, default=root / "out/base-training/base")
+    parser.add_argument("--probe", type=Path, default=root / "out/probe.safetensors")
     parser.add_argument("--out", type=Path, default=root / "out/claim", help="goes on there if it was cut off")
     parser.add_argument("--customers", type=int, default=len(CUSTOMERS), choices=range(2, len(CUSTOMERS) + 1))
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each customer")
@@ -256,7 +278,11 @@ def main():
     parser.add_argument("--random", type=int, default=12, help="portraits of anybody")
     parser.add_argument("--devices", default="cpu:0,cpu:1")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a param of claim.yaml")
-    bench = Bench(parser.parse_args())
+    return parser
+
+
+def main():
+    bench = Bench(arguments(__doc__).parse_args())
     curves, target = bench.run()
     results = table(bench, curves)
     (bench.out / "results.json").write_text(json.dumps({
@@ -265,7 +291,8 @@ def main():
                        for w, rows in sorted(curves[m].items())} for m in METHODS}}, indent=1) + "\n")
     (bench.out / "table.md").write_text(markdown(results))
     (bench.out / "curves.svg").write_text(svg(curves, bench.no_identity))
-    print(markdown(results))
+    print_figures(results)
+    print(f"{bench.out}/table.md, curves.svg and results.json are written", file=sys.stderr)
 
 
 if __name__ == "__main__":

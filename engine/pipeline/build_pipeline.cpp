@@ -198,7 +198,7 @@ class PipelineBuilder {
       if (!sentence.empty()) mistakes_.add(output.position, fmt::format("{}: {}", what, sentence));
     };
     if (output.scope == Scope::batch && scope_is_known_[output.step] && uses(output.path, customer_name))
-      tell("no customer changes it, so it is written once; expected a path without '${customer}'");
+      tell("it depends on no input of scope customer, so it is written once; expected a path without '${customer}'");
     if (output.scope == Scope::customer && names_in(output.path).empty())
       tell("every customer has one; expected '${customer}' in its path");
     for (const auto& name : names_in(output.path))

@@ -43,8 +43,8 @@ NodeSpec split_spec(const WordRules& rules) {
        .type = ValueType::text,
        .value = "words",
        .summary = "words: the rules decide; region: tags about colour and light go where the masked pixels show them, "
-                  "the rules decide the rest.",
-       .choices = {"words", "region"}},
+                  "the rules decide the rest; off: both sides keep the whole caption.",
+       .choices = {"words", "region", "off"}},
       {.name = "unknown",
        .type = ValueType::text,
        .value = "both",
@@ -84,7 +84,7 @@ class SplitCaptions final : public SingleNode {
   const NodeSpec& spec() const override { return spec_; }
   std::vector<std::string> check(const Params& params,
                                  const std::map<std::string, std::size_t>& list_sizes) const override {
-    if (params.text("mode") == "words" || list_sizes.contains("masks")) return {};
+    if (params.text("mode") != "region" || list_sizes.contains("masks")) return {};
     return {"mode is region, which needs something connected to the port 'masks'"};
   }
   Expected<Outputs> run_one(const Job& job, Device& device) const override;
@@ -139,7 +139,7 @@ Expected<Outputs> SplitCaptions::run_one(const Job& job, Device&) const {
   const Region region = region_named(job.params.text("region"));
   const Side unknown = unknown_side(job.params.text("unknown"));
   const std::string& trigger = job.params.text("trigger");
-  const bool by_pixels = job.params.text("mode") == "region";
+  const bool by_pixels = job.params.text("mode") == "region", split_off = job.params.text("mode") == "off";
   if (by_pixels && !given->masks) return failure("mode is region, which needs something connected to the port 'masks'");
 
   CaptionSet whole, portrait, background;
@@ -153,7 +153,8 @@ Expected<Outputs> SplitCaptions::run_one(const Job& job, Device&) const {
       if (side == Side::unknown) side = side_of(chunk, rules, region);
       return side == Side::unknown ? unknown : side;
     };
-    const auto split = split_caption(without_words(caption, trigger), rules, decide);
+    const std::string words = without_words(caption, trigger);
+    const auto split = split_off ? SplitCaption{words, words} : split_caption(words, rules, decide);
     whole.items.push_back({image.name, with_trigger(caption, trigger)});
     portrait.items.push_back({image.name, with_trigger(image.portrait_text.value_or(split.portrait), trigger)});
     background.items.push_back({image.name, with_trigger(image.background_text.value_or(split.background), trigger)});

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 #include <set>
 
@@ -13,6 +14,7 @@
 #include "model/fused_weights.h"
 #include "model/torch_call.h"
 #include "sampling/painter.h"
+#include "sampling/preview.h"
 #include "sampling/sample_spec.h"
 #include "types/captions.h"
 #include "types/images.h"
@@ -22,6 +24,7 @@ namespace {
 
 constexpr double kGuessedSecondsPerPicture = 10;
 constexpr std::int64_t kCheckpointEvery = 20;  // pictures: minutes of painting, and small beside a training's state
+constexpr std::size_t kShown = 8;              // pictures in the report
 
 ParamSpec size_param(std::string name) {
   return {.name = std::move(name),
@@ -176,8 +179,18 @@ class ClassPictures {
         if (auto saved = job_.context.save_checkpoint(made->to_artifact()); !saved) return saved;
       }
     }
+    show_first(*made);
     for (auto& image : made->items) set_.items.push_back(std::move(image));
     return {};
+  }
+
+  // Some of what was painted is enough to see what it is.
+  void show_first(const ImageSet& made) const {
+    for (std::size_t i = 0; i < std::min(made.items.size(), kShown); ++i) {
+      const auto& image = made.items[i];
+      if (const auto png = preview_of(image.pixels))
+        job_.context.preview(std::filesystem::path(image.name).stem().string(), *png);
+    }
   }
 
   Expected<ImageSet> resumed(std::int64_t missing) {

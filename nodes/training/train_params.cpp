@@ -242,7 +242,8 @@ std::vector<ParamSpec> validation_params() {
            .type = ValueType::integer,
            .value = 0,
            .summary = "After so many steps, and at the end, the loss under noise that the training never sees is "
-                      "measured, and pictures are painted where they are asked for; 0: never.",
+                      "measured, on at most 64 photos of each dataset, and pictures are painted where they are asked "
+                      "for; 0: never.",
            .unit = "steps",
            .minimum = 0,
            .maximum = kMostSteps},

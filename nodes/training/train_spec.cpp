@@ -36,7 +36,7 @@ NodeSpec train_spec() {
       "Trains a LoRA of the base's UNet, its text encoders or both, under the datasets' masks. With an embedding it is "
       "the second half of pivotal tuning.",
       {lora_params(), optimizer_params({.rate = 1e-4, .text_rate = true})});
-  spec.version = 3;
+  spec.version = 4;
   spec.inputs.push_back({"lora", "lora", "A LoRA to go on from; its layers keep their ranks.", false, false});
   spec.inputs.push_back(
       {"embedding", "embedding", "A trained word that the captions hold; it stays as it is.", false, false});
@@ -50,6 +50,7 @@ NodeSpec train_embedding_spec() {
       "Trains what a new word means to the base (textual inversion): vectors in the text encoders' tables, all else "
       "stays. The captions must hold the word.",
       {embedding_params(), optimizer_params({.rate = 5e-4})});
+  spec.version = 2;
   spec.outputs = {{"embedding", "embedding", "The word and its vectors."}, kValidation};
   return spec;
 }
@@ -59,7 +60,7 @@ NodeSpec train_model_spec() {
                             "Trains the base's own weights (DreamBooth, fine-tuning): all of the UNet, of the text "
                             "encoders or of both, or those that patterns choose.",
                             {model_params(), optimizer_params({.rate = 5e-6, .text_rate = true})});
-  spec.version = 2;
+  spec.version = 3;
   spec.outputs = {{"model", "model", "The base with the weights that were changed."}, kValidation};
   return spec;
 }

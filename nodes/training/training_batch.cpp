@@ -11,7 +11,8 @@
 namespace atelier {
 namespace {
 
-constexpr std::int64_t kHeldOutDraws = 4;  // of noise and timestep for each photo
+constexpr std::int64_t kHeldOutDraws = 4;       // of noise and timestep for each photo
+constexpr std::size_t kMostHeldOutPhotos = 64;  // of a dataset
 
 // One row before it is stacked.
 struct Row {
@@ -100,6 +101,16 @@ std::vector<std::vector<Row>> by_size(std::vector<Row> rows) {
   return groups;
 }
 
+// The photos that are no mirrored copies; of more than kMostHeldOutPhotos as many, evenly spread.
+std::vector<const DatasetItem*> held_out_items(const Dataset& dataset) {
+  std::vector<const DatasetItem*> all, chosen;
+  for (const auto& item : dataset.items)
+    if (!item.mirrored) all.push_back(&item);
+  const std::size_t count = std::min(all.size(), kMostHeldOutPhotos);
+  for (std::size_t i = 0; i < count; ++i) chosen.push_back(all[i * all.size() / count]);
+  return chosen;
+}
+
 }  // namespace
 
 Expected<std::vector<diffusion::TrainingBatch>> training_batches(std::span<const Dataset> datasets,
@@ -126,18 +137,17 @@ Expected<std::vector<HeldOutPhoto>> held_out_photos(std::span<const Dataset> dat
   std::vector<HeldOutPhoto> photos;
   const auto count = settings.timesteps - settings.min_timestep;
   for (std::size_t d = 0; d < datasets.size(); ++d)
-    for (const auto& item : datasets[d].items) {
-      if (item.mirrored) continue;
+    for (const auto* item : held_out_items(datasets[d])) {
       std::vector<Row> rows;
       for (std::int64_t draw = 0; draw < kHeldOutDraws; ++draw) {
         const auto stream =
-            RandomStream(settings.seed, "held-out noise", item.photo).at(static_cast<std::uint64_t>(draw));
+            RandomStream(settings.seed, "held-out noise", item->photo).at(static_cast<std::uint64_t>(draw));
         Row row;
-        row.item = &item;
-        row.weight = item.weight;
-        row.words = {d, item.caption};
-        row.latents = as_torch(item.mean) * settings.scaling_factor;
-        row.noise = normal(item.mean.shape(), stream);
+        row.item = item;
+        row.weight = item->weight;
+        row.words = {d, item->caption};
+        row.latents = as_torch(item->mean) * settings.scaling_factor;
+        row.noise = normal(item->mean.shape(), stream);
         row.timestep = settings.min_timestep + (2 * draw + 1) * count / (2 * kHeldOutDraws);  // the middles of quarters
         rows.push_back(std::move(row));
       }

@@ -197,7 +197,8 @@ const WrongFile outputs[] = {
     {"FromAnInput", with_output("  o: {from: story, path: \"${customer}\"}\n"),
      "/p.yaml:9:13: output 'o': 'story' is an input; expected a step\n"},
     {"CustomerInABatchOutput", with_output("  o: {from: b, path: \"${customer}.txt\"}\n"),
-     "/p.yaml:9:22: output 'o': no customer changes it, so it is written once; expected a path without "
+     "/p.yaml:9:22: output 'o': it depends on no input of scope customer, so it is written once; expected a path "
+     "without "
      "'${customer}'\n"},
     {"NoCustomerInACustomersOutput", with_output("  o: {from: a, path: o.txt}\n"),
      "/p.yaml:9:22: output 'o': every customer has one; expected '${customer}' in its path\n"},

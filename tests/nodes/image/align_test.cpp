@@ -182,8 +182,8 @@ TEST_F(AssetsAlign, TakesTheLargestOfSeveralFacesAndSaysSo) {
 }
 
 TEST_F(AssetsAlign, IsNotTakenInByAFacePrintedOnAShirt) {
-  Image image = image_of("ben_1.jpg", [] {  // a skull, larger than the head above it
-    cv::Mat rgb = cv::imread(ATELIER_SOURCE_DIR "/examples/night/customers/ben/ben_1.jpg");
+  Image image = image_of("printed_face.jpg", [] {  // a skull, larger than the head above it
+    cv::Mat rgb = cv::imread(ATELIER_SOURCE_DIR "/tests/nodes/image/printed_face.jpg");
     cv::cvtColor(rgb, rgb, cv::COLOR_BGR2RGB);
     return rgb;
   }());

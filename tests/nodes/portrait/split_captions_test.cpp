@@ -175,6 +175,13 @@ TEST_F(SplitCaptions, AsksThePixelsUnderTheMasksInModeRegion) {
   EXPECT_EQ(result.background, "blue thing");
 }
 
+TEST_F(SplitCaptions, LeavesCaptionsWholeInModeOff) {
+  const auto result = split("a man, red scarf, brick wall", {{"mode", "off"}, {"trigger", "sks"}});
+  EXPECT_EQ(result.whole, "sks, a man, red scarf, brick wall");
+  EXPECT_EQ(result.portrait, result.whole);
+  EXPECT_EQ(result.background, result.whole);
+}
+
 TEST_F(SplitCaptions, NeedsMasksInModeRegion) {
   const Params params(node->spec(), {{"mode", "region"}});
   EXPECT_THAT(node->check(params, {{"captions", 1}, {"images", 1}}),

@@ -183,6 +183,7 @@ TEST(ClassPictures, AreKeptEveryTwenty) {
   EXPECT_EQ(make({{"base", {tiny_base()}}}, params, context).names.size(), 41u);
   ASSERT_EQ(context.saved.size(), 2u);
   EXPECT_EQ(ImageSet::from(context.saved[1])->items.size(), 40u);
+  EXPECT_EQ(context.previews.size(), 8u) << "some are shown";
 }
 
 TEST(ClassPictures, RefuseAFusedModelAndASizeThatTheBaseDoesNotTake) {

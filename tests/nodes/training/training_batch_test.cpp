@@ -54,6 +54,20 @@ TEST(TrainingBatches, DrawTimestepsInTheirRangeAndAddTheNoiseOffsetToWholeChanne
   EXPECT_NEAR(offsets.flatten(2).select(-1, 0).std().item<double>(), 0.1, 0.01);  // of 800 draws
 }
 
+TEST(HeldOutPhotos, AreAllOfASmallDatasetAnd64SpreadOverALargeOne) {
+  std::vector<std::string> few{"a.png", "b.png", "c.png"}, many;
+  for (int i = 0; i < 150; ++i) many.push_back(std::to_string(i) + ".png");
+  std::vector<Dataset> datasets{tiny_dataset(few), tiny_dataset(many)};
+  datasets[0].items[1].mirrored = true;
+  for (std::size_t i = 0; i < many.size(); ++i) datasets[1].items[i].weight = static_cast<double>(i);
+  const auto photos = held_out_photos(datasets, {0, 1000, 1, at::kCPU}, StatesOfTexts(datasets, std::nullopt));
+  ASSERT_TRUE(photos.has_value());
+  ASSERT_EQ(photos->size(), 2U + 64U);
+  EXPECT_EQ((*photos)[1].dataset, 0U);
+  EXPECT_EQ((*photos)[2].batch.weights[0].item<float>(), 0);
+  EXPECT_GT(photos->back().batch.weights[0].item<float>(), 145);
+}
+
 TEST(StartingLora, IsTheSameForEqualSeedBaseLayerAndRankAlone) {
   const std::vector<diffusion::LoraTarget> one{{"up.to_q", {8, 8}}}, two{{"down.to_q", {8, 8}}, {"up.to_q", {8, 8}}};
   const auto a = starting_lora(one, {4, 4}, 1, sha256("base")), b = starting_lora(two, {4, 2}, 1, sha256("base"));
