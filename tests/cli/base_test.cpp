@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <map>
+#include <sstream>
 
 #include "process.h"
 
@@ -17,11 +19,20 @@ const fs::path kExample = fs::path(ATELIER_SOURCE_DIR) / "examples/base";
 
 // The recipe's batch file with a hundredth of its steps, for pictures and a base in `folder`.
 void write_batch(const fs::path& folder) {
-  std::ofstream(folder / "batch.yaml") << "atelier: 1\npipeline: " << (kExample / "../../pipelines/base.yaml").string()
-                                       << "\ninputs: {base: random}\nparams: {size: 128, crop: 64, vae_steps: 45, "
-                                          "vae_batch: 16, vae_micro_batch: 8, vae_learning_rate: 0.001, steps: 33, "
-                                          "batch: 32, micro_batch: 16, learning_rate: 0.001, ema_decay: 0.9}\n"
-                                       << "customers: [{id: base, pictures: pictures}]\n";
+  const std::map<std::string, std::string> instead{
+      {"pipeline: ", (kExample / "../../pipelines/base.yaml").string()},
+      {"  base: ", "random"},
+      {"  - {id: base, pictures: ", "pictures}"},
+  };
+  std::istringstream recipe(read_file(kExample / "batch.yaml"));
+  std::ofstream batch(folder / "batch.yaml");
+  for (std::string line; std::getline(recipe, line);) {
+    for (const auto& [start, value] : instead)
+      if (line.starts_with(start)) line = start + value;
+    for (const std::string start : {"  vae_steps: ", "  steps: "})
+      if (line.starts_with(start)) line = start + std::to_string(std::stoi(line.substr(start.size())) / 100);
+    batch << line << "\n";
+  }
 }
 
 TEST(EndToEndBase, IsTrainedFromNothingAndOpensAsAModelOfItsOwn) {
