@@ -29,7 +29,7 @@ void write_batch(const fs::path& folder) {
   for (std::string line; std::getline(recipe, line);) {
     for (const auto& [start, value] : instead)
       if (line.starts_with(start)) line = start + value;
-    for (const std::string start : {"  vae_steps: ", "  steps: "})
+    for (const std::string start : {"  vae_steps: ", "  steps: ", "  vae_warmup_steps: ", "  warmup_steps: "})
       if (line.starts_with(start)) line = start + std::to_string(std::stoi(line.substr(start.size())) / 100);
     batch << line << "\n";
   }
