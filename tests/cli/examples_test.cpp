@@ -150,10 +150,13 @@ INSTANTIATE_TEST_SUITE_P(Each, ExampleInTheTable, testing::ValuesIn(examples()),
 
 using ExampleBatch = testing::TestWithParam<std::string>;
 
-TEST_P(ExampleBatch, HasNoMistakes) {
+TEST_P(ExampleBatch, HasNoMistakesAndIsDrawn) {
   make_base();
   const auto finished = atelier({"validate", (kExamples / GetParam()).string()});
   EXPECT_EQ(finished.exit_code, 0) << finished.out << finished.err;
+  const auto drawn = atelier({"graph", (kExamples / GetParam()).string()});
+  EXPECT_EQ(drawn.exit_code, 0) << drawn.err;
+  EXPECT_TRUE(drawn.out.starts_with("digraph ")) << drawn.out;
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, ExampleBatch, testing::ValuesIn(batches()), as_test_name);
