@@ -23,13 +23,13 @@ def main():
     common = list(options.set)
     titles = " | ".join(f"{t}, {m}" for m in METHODS[:2] for t in TOLD)
     lines = [f"| | {titles} |", "| --- " * (1 + 2 * len(TOLD)) + "|"]
+    bench = Bench(options)
+    bench.render()
+    bench.write_batch()
+    bench.reference = bench.references()
     for name, settings in VARIANTS:
         options.set = common + settings
-        bench = Bench(options)
         bench.runs = "ablation-" + name.replace(" ", "-").replace("'", "")
-        bench.render()
-        bench.write_batch()
-        bench.reference = bench.references()
         nothing = bench.measure({m: 0 for m in METHODS})
         rows = bench.measure({m: REFERENCE_WEIGHT for m in METHODS})
         zero = sum(r["distance"] for r in nothing["implicit"]) / len(nothing["implicit"])

@@ -11,9 +11,11 @@ import argparse
 import json
 import random
 import statistics
-import subprocess
 import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples/base"))
+from programs import call, read  # noqa: E402
 
 METHODS = ["implicit", "explicit", "masked", "subspace"]
 CUSTOMERS = [  # number of the person, scene and object of all of their photos
@@ -42,23 +44,17 @@ class Bench:
         self.runs = "runs"  # the folder below out
         self.probed = {}  # picture -> what the probe read
 
-    def call(self, *command):
-        done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            sys.exit(f"failed: {' '.join(map(str, command))}\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
-        return done.stdout
-
     def render(self):
         portraits = self.o.build / "examples/base/portraits"
         for number, scene, thing in CUSTOMERS[: self.o.customers]:
             folder = self.out / f"photos/p{number}"
             if not folder.exists():
-                self.call(portraits, "customer", "--person", number, "--scene", scene, "--object", thing, "--count",
-                          self.o.photos, "--size", 256, folder)
+                call(portraits, "customer", "--person", number, "--scene", scene, "--object", thing, "--count",
+                     self.o.photos, "--size", 256, folder)
         for name, style, seed, count in (("random", "photo", 77, self.o.random), ("style", STYLE, 78, 12)):
             if not (self.out / name).exists():
-                self.call(portraits, "style", "--style", style, "--seed", seed, "--count", count, "--size", 256,
-                          self.out / name)
+                call(portraits, "style", "--style", style, "--seed", seed, "--count", count, "--size", 256,
+                     self.out / name)
 
     def write_batch(self):
         lines = ["atelier: 1", f"pipeline: {Path(__file__).resolve().parent / 'claim.yaml'}", "inputs:",
@@ -73,17 +69,12 @@ class Bench:
         name = "-".join(f"{w:.4g}" for w in weights.values())
         settings = [x for setting in self.o.set for x in ("--set", setting)]
         settings += [x for m, w in weights.items() for x in ("--set", f"{m}_weight={w}")]
-        self.call(self.o.build / "cli/atelier", "run", self.out / "batch.yaml", "--out", self.out / self.runs / name,
-                  "--cache", self.out / "cache", "--devices", self.o.devices, *settings)
+        call(self.o.build / "cli/atelier", "run", self.out / "batch.yaml", "--out", self.out / self.runs / name,
+             "--cache", self.out / "cache", "--devices", self.o.devices, *settings)
         return self.out / self.runs / name
 
     def read(self, pictures):
-        unread = [p for p in pictures if p not in self.probed]
-        for i in range(0, len(unread), 200):
-            text = self.call(self.o.build / "examples/base/portrait_probe", "read", self.o.probe, *unread[i:i + 200])
-            for line in text.splitlines():
-                told = json.loads(line)
-                self.probed[Path(told["file"])] = told
+        self.probed.update(read(self.o.build, self.o.probe, [p for p in pictures if p not in self.probed]))
         return [self.probed[p] for p in pictures]
 
     def references(self):

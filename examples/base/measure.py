@@ -8,12 +8,12 @@ distance of each to the nearest picture of the training set, beside that of fres
 import argparse
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from programs import call, read
 
 STEP_PROMPTS = 50  # of each step of the pipeline, which has a seed of its own
 THINGS = "balloon|umbrella|lamp|clock|kite|vase|flag|flower"
@@ -51,13 +51,6 @@ def named(caption):
     return found
 
 
-def call(*command):
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"failed: {' '.join(map(str, command))[:400]}\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
-    return done.stdout
-
-
 def draw(o, captions):
     """Pictures, in the order of the captions."""
     steps, outputs = [], []
@@ -66,23 +59,13 @@ def draw(o, captions):
         name = f"part_{i // STEP_PROMPTS:03}"
         steps.append(f"  {name}: {{use: sample, in: {{base: base}}, with: {{prompts: {prompts}, seeds: [{i}], "
                      f"sampler: dpmpp_2m, steps: {o.steps}, guidance: {o.guidance}}}}}")
-        outputs.append(f"  {name}: {{from: {name}, path: \"{name}/\"}}")
+        outputs.append(f"  {name}: {{from: {name}, path: \"${{customer}}/{name}/\"}}")
     (o.out / "draw.yaml").write_text("atelier: 1\nname: draw\ninputs:\n  base: {type: model}\nsteps:\n" +
                                      "\n".join(steps) + "\noutputs:\n" + "\n".join(outputs) + "\n")
     (o.out / "batch.yaml").write_text(f"atelier: 1\npipeline: draw.yaml\ncustomers: [{{id: base, base: {o.base.resolve()}}}]\n")
     call(o.build / "cli/atelier", "run", o.out / "batch.yaml", "--out", o.out / "pictures", "--cache", o.out / "cache",
          "--devices", o.devices)
-    return [p for name in sorted(x.name for x in (o.out / "pictures").glob("part_*"))
-            for p in sorted((o.out / "pictures" / name).glob("*.png"))]
-
-
-def read(o, pictures):
-    told = {}
-    for i in range(0, len(pictures), 200):
-        for line in call(o.build / "examples/base/portrait_probe", "read", o.probe, *pictures[i:i + 200]).splitlines():
-            row = json.loads(line)
-            told[row["file"]] = row["values"]
-    return [told[str(p)] for p in pictures]
+    return [p for part in sorted((o.out / "pictures/base").glob("part_*")) for p in sorted(part.glob("*.png"))]
 
 
 def shares(captions, values):
@@ -133,8 +116,12 @@ def main():
     captions = [p.with_suffix(".txt").read_text().strip() for p in rendered]
     pictures = draw(o, captions)
     assert len(pictures) == len(captions), (len(pictures), len(captions))
+
+    def values_of(paths):
+        told = read(o.build, o.probe, paths)
+        return [told[p]["values"] for p in paths]
     training = small(sorted(o.training.glob("*.png")))
-    result = {"drawn": shares(captions, read(o, pictures)), "rendered": shares(captions, read(o, rendered)),
+    result = {"drawn": shares(captions, values_of(pictures)), "rendered": shares(captions, values_of(rendered)),
               "nearest": {"drawn": nearest(pictures, training), "rendered": nearest(rendered, training)}}
     (o.out / "measured.json").write_text(json.dumps(result, indent=1) + "\n")
     print("| attribute | named | read off drawn pictures | off renders |\n| --- | --- | --- | --- |")

@@ -52,11 +52,9 @@ struct Parts {
 void settle_latents(WeightMap& vae) {
   constexpr double kGain = 32;     // a power of two: exact
   constexpr double kLogvar = -12;  // a standard deviation of 0.0025
-  at::Tensor &weight = vae.at("quant_conv.weight"), &bias = vae.at("quant_conv.bias");
-  const int64_t channels = bias.size(0) / 2;
-  weight.narrow(0, 0, channels).mul_(kGain);
-  weight.narrow(0, channels, channels).zero_();
-  bias.narrow(0, channels, channels).fill_(kLogvar);
+  at::Tensor& weight = vae.at("quant_conv.weight");
+  weight.narrow(0, 0, weight.size(0) / 2).mul_(kGain);
+  set_log_variance(vae, kLogvar);
   vae.at("post_quant_conv.weight").div_(kGain);
 }
 
@@ -219,7 +217,7 @@ Result<void> write_text_part(const fs::path& folder, const Parts& parts, std::si
 Result<void> write_parts(const Parts& parts, uint64_t seed, const fs::path& folder,
                          const std::vector<fs::path>& tokenizers) {
   auto vae_weights = draw_weights<Vae>(parts.vae, seed, as_asked);
-  if (vae_weights && parts.settle_vae) parts.settle_vae(*vae_weights);
+  if (vae_weights) parts.settle_vae(*vae_weights);
   auto unet_weights = draw_weights<UNet>(parts.unet, seed, as_asked);
   if (unet_weights && parts.settle_unet) parts.settle_unet(*unet_weights);
   auto ok = write_part(folder / "unet", unet_json(parts.unet), "diffusion_pytorch_model.safetensors",

@@ -23,15 +23,6 @@ Result<void> make_folder(const fs::path& folder) {
   return {};
 }
 
-Result<void> write_json(const fs::path& path, const nlohmann::json& json) {
-  if (auto made = make_folder(path.parent_path()); !made) return made;
-  std::ofstream file(path, std::ios::binary);
-  file << json.dump(2) << '\n';
-  file.close();
-  if (!file) return fail(fmt::format("{}: cannot be written", path.string()));
-  return {};
-}
-
 Result<void> copy_into(const fs::path& from, const fs::path& to) {
   if (auto made = make_folder(to.parent_path()); !made) return made;
   return copy_bytes(from, to);
@@ -245,6 +236,15 @@ Result<void> write_from_file(const BaseModel& base, const ModelChanges& changes,
 }
 
 }  // namespace
+
+Result<void> write_json(const fs::path& path, const nlohmann::json& json) {
+  if (auto made = make_folder(path.parent_path()); !made) return made;
+  std::ofstream file(path, std::ios::binary);
+  file << json.dump(2) << '\n';
+  file.close();
+  if (!file) return fail(fmt::format("{}: cannot be written", path.string()));
+  return {};
+}
 
 Result<void> copy_bytes(const fs::path& from, const fs::path& to) {
   std::error_code error;

@@ -1,6 +1,8 @@
 // The two layouts that model_write.h writes.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "diffusion/model_write.h"
 
 namespace atelier::diffusion {
@@ -31,6 +33,9 @@ const WeightChanges& changes_of(const ModelChanges& changes, ModelPart part);
 
 /// The dtype that a tensor is written in: the given one, if it is a floating-point one.
 at::ScalarType written_dtype(const at::Tensor& tensor, std::optional<at::ScalarType> dtype);
+
+/// JSON for people, in a folder that is made where it is missing. Errors: the disk's.
+Result<void> write_json(const std::filesystem::path& path, const nlohmann::json& json);
 
 /// A file's bytes at another path. Errors: the disk's.
 Result<void> copy_bytes(const std::filesystem::path& from, const std::filesystem::path& to);

@@ -2,19 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <string_view>
 #include <vector>
 
-#include "diffusion/safetensors.h"
+#include "diffusion/model_write_parts.h"
+#include "diffusion/weight_files.h"
 
 namespace atelier::diffusion {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kExtension = ".safetensors";
 constexpr uint64_t kHeaderBytes = 200;  // of a tensor in the header, at most; and of the header itself
 
 struct Shard {
@@ -38,31 +36,24 @@ Result<std::vector<Shard>> shards_of(const Safetensors& file, uint64_t max_bytes
   return shards;
 }
 
-Result<void> write_index(const fs::path& path, const nlohmann::json& weight_map, uint64_t bytes) {
-  std::ofstream file(path, std::ios::binary);
-  file << nlohmann::json{{"metadata", {{"total_size", bytes}}}, {"weight_map", weight_map}}.dump(2) << '\n';
-  file.close();
-  if (!file) return fail(fmt::format("{}: cannot be written", path.string()));
-  return {};
-}
-
-Result<void> shard_file(const fs::path& path, uint64_t max_bytes) {
-  const auto file = Safetensors::open(path);
-  if (!file) return tl::unexpected(file.error());
-  const auto shards = shards_of(*file, max_bytes);
+Result<void> shard_file(const Safetensors& file, uint64_t max_bytes) {
+  const fs::path& path = file.path();
+  const auto shards = shards_of(file, max_bytes);
   if (!shards) return tl::unexpected(shards.error());
   nlohmann::json weight_map = nlohmann::json::object();
   uint64_t total = 0;
   for (std::size_t i = 0; i < shards->size(); ++i) {
-    const std::string name =
-        fmt::format("{}-{:05}-of-{:05}{}", path.stem().string(), i + 1, shards->size(), kExtension);
-    if (auto ok = write_safetensors(path.parent_path() / name, (*shards)[i].tensors, file->metadata()); !ok) return ok;
+    const std::string name = fmt::format("{}-{:05}-of-{:05}.safetensors", path.stem().string(), i + 1, shards->size());
+    if (auto ok = write_safetensors(path.parent_path() / name, (*shards)[i].tensors, file.metadata()); !ok) return ok;
     for (const auto& [weight, tensor] : (*shards)[i].tensors) {
       weight_map[weight] = name;
       total += static_cast<uint64_t>(tensor.nbytes());
     }
   }
-  if (auto ok = write_index(path.string() + ".index.json", weight_map, total); !ok) return ok;
+  if (auto ok = write_json(path.string() + ".index.json",
+                           {{"metadata", {{"total_size", total}}}, {"weight_map", weight_map}});
+      !ok)
+    return ok;
   std::error_code error;
   if (!fs::remove(path, error)) return fail(fmt::format("{}: cannot be removed: {}", path.string(), error.message()));
   return {};
@@ -71,13 +62,12 @@ Result<void> shard_file(const fs::path& path, uint64_t max_bytes) {
 }  // namespace
 
 Result<void> shard_folder(const fs::path& folder, uint64_t max_bytes) {
-  for (const char* part : {"unet", "vae", "text_encoder", "text_encoder_2"}) {
-    for (const char* stem : {"diffusion_pytorch_model", "model"}) {
-      const fs::path file = folder / part / (std::string(stem) + std::string(kExtension));
-      std::error_code none;
-      if (!fs::is_regular_file(file, none) || fs::file_size(file, none) <= max_bytes) continue;
-      if (auto ok = shard_file(file, max_bytes); !ok) return ok;
-    }
+  for (const ModelPart part : {ModelPart::unet, ModelPart::vae, ModelPart::text_encoder, ModelPart::text_encoder_2}) {
+    if (!fs::is_directory(folder / folder_name(part))) continue;
+    const auto weights = open_weights(folder / folder_name(part));
+    if (!weights) return tl::unexpected(weights.error());
+    if (!weights->index.empty() || fs::file_size(weights->files.front().path()) <= max_bytes) continue;
+    if (auto ok = shard_file(weights->files.front(), max_bytes); !ok) return ok;
   }
   return {};
 }

@@ -46,11 +46,15 @@ void start_by_averaging(WeightMap& vae) {
         tensor.zero_();
     }
   }
-  if (!vae.contains("quant_conv.weight")) return;  // the posterior is then what the last convolution makes of it
+  // Without a quant_conv the posterior is what the encoder's last convolution makes of it.
+  if (vae.contains("quant_conv.weight")) set_log_variance(vae, kLogvar);
+}
+
+void set_log_variance(WeightMap& vae, double logvar) {
   at::Tensor &weight = vae.at("quant_conv.weight"), &bias = vae.at("quant_conv.bias");
   const int64_t channels = bias.size(0) / 2;
   weight.narrow(0, channels, channels).zero_();
-  bias.narrow(0, channels, channels).fill_(kLogvar);
+  bias.narrow(0, channels, channels).fill_(logvar);
 }
 
 void start_at_zero(WeightMap& unet) {

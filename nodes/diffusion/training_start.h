@@ -13,6 +13,9 @@ namespace atelier::diffusion {
 /// @param vae  by diffusers' names; changed in place
 void start_by_averaging(WeightMap& vae);
 
+/// Gives the posterior this one log variance everywhere. `vae` has a quant_conv.
+void set_log_variance(WeightMap& vae, double logvar);
+
 /// Makes random weights of a UNet into one that predicts 0: residual branches, the projections out of attention blocks
 /// and the last convolution are zero, as in the UNets of latent diffusion (Rombach et al. 2022, `zero_module` of its
 /// code, after Dhariwal & Nichol 2021).
