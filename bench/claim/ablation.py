@@ -23,17 +23,17 @@ def main():
     common = list(options.set)
     titles = " | ".join(f"{t}, {m}" for m in METHODS[:2] for t in TOLD)
     lines = [f"| | {titles} |", "| --- " * (1 + 2 * len(TOLD)) + "|"]
-    bench = Bench(options)
+    bench = Bench(options, METHODS[:2])
     bench.render()
     bench.write_batch()
     bench.reference = bench.references()
     for name, settings in VARIANTS:
         options.set = common + settings
         bench.runs = "ablation-" + name.replace(" ", "-").replace("'", "")
-        nothing = bench.measure({m: 0 for m in METHODS})
-        rows = bench.measure({m: REFERENCE_WEIGHT for m in METHODS})
+        nothing = bench.measure({m: 0 for m in bench.methods})
+        rows = bench.measure({m: REFERENCE_WEIGHT for m in bench.methods})
         zero = sum(r["distance"] for r in nothing["implicit"]) / len(nothing["implicit"])
-        cells = " | ".join(f"{value_of(t, rows[m], zero):.2f}" for m in METHODS[:2] for t in TOLD)
+        cells = " | ".join(f"{value_of(t, rows[m], zero):.2f}" for m in bench.methods for t in TOLD)
         lines.append(f"| {name} | {cells} |")
         print(lines[-1], file=sys.stderr, flush=True)
     (options.out / "ablation.md").write_text("\n".join(lines) + "\n")

@@ -44,6 +44,7 @@ struct Parts {
   int64_t sample_px = kSamplePx;
   void (*settle_vae)(WeightMap& weights) = nullptr;
   void (*settle_unet)(WeightMap& weights) = nullptr;
+  void (*settle_text)(WeightMap& weights, const TextConfig& config) = nullptr;
 };
 
 /// Makes the latents what the rest relies on in a trained autoencoder. They vary by about 1 once scaled: a random
@@ -207,8 +208,10 @@ std::string numbered(const std::string& name, std::size_t encoder) {
 Result<void> write_text_part(const fs::path& folder, const Parts& parts, std::size_t encoder, uint64_t seed,
                              const fs::path& tokenizer_folder) {
   const TextConfig& config = parts.texts[encoder];
+  auto weights = draw_text(config, encoder, seed);
+  if (weights && parts.settle_text) parts.settle_text(*weights, config);
   auto ok = write_part(folder / numbered("text_encoder", encoder), text_json(config, kDtype), "model.safetensors",
-                       draw_text(config, encoder, seed));
+                       std::move(weights));
   if (ok) ok = write_tokenizer(tokenizer_folder, folder / numbered("tokenizer", encoder), parts.paddings[encoder]);
   return ok;
 }
@@ -250,6 +253,7 @@ Result<Parts> read_parts(const fs::path& configs) {
   parts.sample_px = parts.unet.sample_size * parts.vae.downscale();
   parts.settle_vae = start_by_averaging;
   parts.settle_unet = start_at_zero;
+  parts.settle_text = start_by_neighbours;
   return parts;
 }
 

@@ -1,6 +1,7 @@
 // Where trainings from nothing start.
 #pragma once
 
+#include "diffusion/config.h"
 #include "diffusion/weight_map.h"
 
 namespace atelier::diffusion {
@@ -18,8 +19,18 @@ void set_log_variance(WeightMap& vae, double logvar);
 
 /// Makes random weights of a UNet into one that predicts 0: residual branches, the projections out of attention blocks
 /// and the last convolution are zero, as in the UNets of latent diffusion (Rombach et al. 2022, `zero_module` of its
-/// code, after Dhariwal & Nichol 2021).
+/// code, after Dhariwal & Nichol 2021). Queries and keys of cross attention are twice as large as drawn, so that it
+/// begins by looking at some words and not at the mean of all 77 places, most of which are padding.
 /// @param unet  by diffusers' names; changed in place
 void start_at_zero(WeightMap& unet);
+
+/// Makes random weights of a CLIP text encoder into one that is of use untrained. Positions are waves in numbers of
+/// their own, with which head h of the first layer finds the word h + 1 places back and adds a random projection of it,
+/// so that "red hair, blue sweater" differs from "blue hair, red sweater"; words are random vectors in the other
+/// numbers, the end and the padding nothing; the last layer adds the mean of all words so far, which is all that the
+/// padding says. A text encoder that learns from nothing together with the UNet forgets all words but those that change
+/// the whole picture (examples/base/README.md).
+/// @param text  by transformers' names, with "text_model."; changed in place
+void start_by_neighbours(WeightMap& text, const TextConfig& config);
 
 }  // namespace atelier::diffusion

@@ -36,6 +36,31 @@ class MadeUp(measure.Bench):
                          for c in range(4) for s in range(2)] for method, weight in weights.items()}
 
 
+class Distance(unittest.TestCase):
+    def test_counts_a_feature_as_much_as_strangers_numbers_differ(self):
+        reference = ([0.0, 1.0], {"hair_colour": "red", "glasses": "none"})
+        told = {"identity": [0.0, 1.0], "values": {"hair_colour": "red", "glasses": "none", "scene": "park"}}
+        self.assertEqual(measure.distance(reference, told), 0)
+        told["values"]["hair_colour"] = "black"
+        self.assertAlmostEqual(measure.distance(reference, told), (2 / 4) ** 0.5)
+        told["identity"] = [1.0, 0.0]
+        self.assertAlmostEqual(measure.distance(reference, told), (4 / 4) ** 0.5)
+
+
+class Without(unittest.TestCase):
+    def test_leaves_out_all_of_a_method_and_nothing_else(self):
+        whole = measure.PIPELINE.read_text()
+        self.assertEqual(measure.without(whole, []), whole)
+        text = measure.without(whole, ["masked", "subspace"])
+        steps = text[text.index("\nsteps:"):]
+        for name in ("masked", "remainder", "subspace"):
+            self.assertNotIn(f"  {name}", steps)
+        for name in ("person:", "backdrop:", "look:", "difference:", "implicit_pictures:", "explicit_pictures:",
+                     "  implicit: {from", "  explicit: {from"):
+            self.assertIn(name, steps)
+        self.assertIn("masked_weight", text)  # a param that nothing uses is no mistake
+
+
 class Measure(unittest.TestCase):
     def setUp(self):
         self.folder = TemporaryDirectory()

@@ -57,10 +57,8 @@ TEST(EndToEndBase, IsTrainedFromNothingAndOpensAsAModelOfItsOwn) {
     const std::string file = std::string(part) + "/diffusion_pytorch_model.safetensors";
     EXPECT_NE(read_file(folder.path() / "random" / file), read_file(folder.path() / "out/base" / file)) << part;
   }
-  EXPECT_NE(read_file(folder.path() / "random/text_encoder/model.safetensors"),
-            read_file(folder.path() / "out/base/text_encoder/model.safetensors"));
-  EXPECT_EQ(read_file(folder.path() / "random/tokenizer/vocab.json"),
-            read_file(folder.path() / "out/base/tokenizer/vocab.json"));
+  for (const char* same : {"text_encoder/model.safetensors", "tokenizer/vocab.json"})
+    EXPECT_EQ(read_file(folder.path() / "random" / same), read_file(folder.path() / "out/base" / same)) << same;
 }
 
 }  // namespace
