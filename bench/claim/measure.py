@@ -75,15 +75,22 @@ class Bench:
             if not folder.exists():
                 call(portraits, "customer", "--person", number, "--scene", scene, "--object", thing, "--count",
                      self.o.photos, "--size", 256, folder)
+        self.render_style_and_random()
+
+    def render_style_and_random(self):
+        portraits = self.o.build / "examples/base/portraits"
         for name, style, seed, count in (("random", "photo", 77, self.o.random), ("style", STYLE, 78, 12)):
             if not (self.out / name).exists():
                 call(portraits, "style", "--style", style, "--seed", seed, "--count", count, "--size", 256,
                      self.out / name)
 
-    def write_batch(self):
+    def write_pipeline(self):
         text = without(PIPELINE.read_text(), [m for m in METHODS if m not in self.methods])
         text = text.replace("../../pipelines", str(PIPELINE.parents[2] / "pipelines"))
         (self.out / "pipeline.yaml").write_text(text)
+
+    def write_batch(self):
+        self.write_pipeline()
         lines = ["atelier: 1", "pipeline: pipeline.yaml", "inputs:",
                  f"  base: {self.o.base.resolve()}", "  random: random", "  style: style", "customers:"]
         for number, _, _ in CUSTOMERS[: self.o.customers]:

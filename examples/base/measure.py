@@ -3,7 +3,8 @@
 and tells how many of the attributes that a caption names are read off its picture; and whether pictures are copies: the
 distance of each to the nearest picture of the training set, beside that of fresh renders. Needs numpy and Pillow.
 
-    examples/base/measure.py --base out/base-training/base --training out/base-pictures --out out/base-measured
+    examples/base/measure.py                                        # what examples/base/train left
+    examples/base/measure.py --base out/base-training/base          # one of your own
 """
 import argparse
 import json
@@ -108,6 +109,8 @@ def main():
     parser.add_argument("--guidance", type=float, default=4.0)
     parser.add_argument("--devices", default="cpu:0,cpu:1")
     o = parser.parse_args()
+    if not o.training.is_dir():
+        parser.error(f"{o.training}: is not a folder; `portraits set --count 10000 --seed 1 --size 128` makes it")
     o.out.mkdir(parents=True, exist_ok=True)
     fresh = o.out / f"fresh-{o.seed}-{o.count}"
     if not fresh.exists():

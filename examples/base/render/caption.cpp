@@ -77,14 +77,14 @@ std::string tags(const Person& person, const Shot& shot, RandomStream& s) {
     if (chance(s, probability) && has) tags.push_back(tag);
   };
   say(0.6, true, framing(shot));
-  say(0.7, true, facing_phrase(facing_of(shot)));
+  say(0.8, true, facing_phrase(facing_of(shot)));
   say(0.85, true, hair_phrase(person.hair_style, person.hair_colour));
   say(0.85, person.glasses != Glasses::none, glasses_phrase(person.glasses));
   say(0.85, person.beard != Beard::none, beard_phrase(person.beard));
-  say(0.3, true, eyes_phrase(person.eye_colour));
-  say(0.4, true, skin_phrase(person.skin));
-  say(0.5, true, expression_phrase(shot.expression));
-  say(0.7, true, garment_phrase(shot.garment_colour, shot.garment));
+  say(0.4, true, eyes_phrase(person.eye_colour));
+  say(0.7, true, skin_phrase(person.skin));
+  say(0.7, true, expression_phrase(shot.expression));
+  say(0.85, true, garment_phrase(shot.garment_colour, shot.garment));
   say(0.85, true, scene_tag(shot));
   say(0.9, shot.object.has_value(), shot.object ? text_of(*shot.object) : "");
   say(0.25, true, light_phrase(shot.light));
@@ -99,8 +99,8 @@ std::string features(const Person& person, RandomStream& s) {
     parts.push_back(person.hair_style == HairStyle::bald || person.hair_style == HairStyle::bun
                         ? with_article(hair_phrase(person.hair_style, person.hair_colour))
                         : hair_phrase(person.hair_style, person.hair_colour));
-  if (chance(s, 0.25)) parts.push_back(eyes_phrase(person.eye_colour));
-  if (chance(s, 0.35)) parts.push_back(skin_phrase(person.skin));
+  if (chance(s, 0.4)) parts.push_back(eyes_phrase(person.eye_colour));
+  if (chance(s, 0.7)) parts.push_back(skin_phrase(person.skin));
   if (chance(s, 0.85) && person.beard != Beard::none) parts.push_back(with_article(beard_phrase(person.beard)));
   if (chance(s, 0.85) && person.glasses != Glasses::none) parts.push_back(glasses_phrase(person.glasses));
   std::string text;
@@ -114,10 +114,10 @@ std::string phrase(const Person& person, const Shot& shot, RandomStream& s) {
   constexpr std::array<std::string_view, 3> openings{"portrait of ", "a portrait of ", "photo of "};
   std::string text(openings[s.below(photo ? 3 : 2)]);
   text += with_article(std::string(word_of(person.presentation))) + features(person, s);
-  if (chance(s, 0.45) && shot.expression != Expression::serious)
+  if (chance(s, 0.7) && shot.expression != Expression::serious)
     text += shot.expression == Expression::smiling ? ", smiling" : ", slight smile";
-  if (chance(s, 0.4) && facing_of(shot) != Facing::viewer) text += ", " + facing_phrase(facing_of(shot));
-  if (chance(s, 0.7)) text += ", wearing " + with_article(garment_phrase(shot.garment_colour, shot.garment));
+  if (chance(s, 0.8) && facing_of(shot) != Facing::viewer) text += ", " + facing_phrase(facing_of(shot));
+  if (chance(s, 0.85)) text += ", wearing " + with_article(garment_phrase(shot.garment_colour, shot.garment));
   const bool scene = chance(s, 0.85), object = chance(s, 0.9) && shot.object;
   if (scene) text += ", " + scene_place(shot.scene);
   if (object) text += (scene ? " with " : ", with ") + with_article(text_of(*shot.object));
