@@ -24,6 +24,7 @@ constexpr std::uint64_t kMostCores = 4096;
 constexpr std::uint64_t kMostThreads = 1024;
 constexpr std::uint64_t kMostCustomers = 1'000'000;
 constexpr std::uint64_t kOneDay_s = 86400;
+constexpr std::uint64_t kMostRetries = 100;
 
 struct RunCommandOptions {
   BatchOptions batch;
@@ -32,6 +33,8 @@ struct RunCommandOptions {
   int threads_per_device = 1;
   std::size_t window = 0;
   int grace_s = 20;
+  int retries = RunOptions{}.retries;
+  std::size_t max_failures = 0;
 };
 
 void add_options(CLI::App& command, RunCommandOptions& options) {
@@ -56,6 +59,17 @@ void add_options(CLI::App& command, RunCommandOptions& options) {
       ->type_name("SECONDS")
       ->check(whole_number(0, kOneDay_s))
       ->capture_default_str();
+  command
+      .add_option("--retries", options.retries,
+                  "How often a task is tried again after a failure that may pass, as of a disk; waits 1 s, 4 s, 16 s …")
+      ->type_name("N")
+      ->check(whole_number(0, kMostRetries))
+      ->capture_default_str();
+  command
+      .add_option("--max-failures", options.max_failures,
+                  "Stop the run once so many customers have failed: the night has gone wrong as a whole [never]")
+      ->type_name("N")
+      ->check(whole_number(1, kMostCustomers));
 }
 
 Machine this_machine(const RunCommandOptions& options) {
@@ -117,6 +131,8 @@ int run_it(Program& program, const RunCommandOptions& options) {
   run.threads_per_device = options.threads_per_device;
   run.window = options.window;
   run.grace = std::chrono::seconds(options.grace_s);
+  run.retries = options.retries;
+  run.most_failed_customers = options.max_failures;
   run.watched_folders = {cache->folder()};
   run.cache = cache->folder();
   run.versions = versions();

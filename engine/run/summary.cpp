@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t most_listed = 20;    // customers that succeeded; beyond it only the others are listed
 constexpr std::size_t most_warnings = 10;  // the rest is in the event log
+constexpr std::size_t alike_at_once = 3;   // so many customers that failed alike are told in one line
+constexpr std::size_t most_named = 10;     // of those
 
 std::string plural(std::size_t n, std::string_view one, std::string_view many) {
   return fmt::format("{} {}", n, n == 1 ? one : many);
@@ -18,6 +20,39 @@ std::string plural(std::size_t n, std::string_view one, std::string_view many) {
 
 std::string log_line(const std::string& folder, const std::string& log) {
   return log.empty() ? "" : fmt::format("  log: {}\n", (std::filesystem::path(folder) / log).string());
+}
+
+// "person" of "person/anna".
+std::string step_of(const std::string& task) { return task.substr(0, task.rfind('/')); }
+
+using Failures = std::vector<const CustomerFinished*>;
+
+// Those that failed at the same step for the same reason, by the first of them.
+std::map<const CustomerFinished*, Failures> failures_alike(const std::vector<CustomerFinished>& customers) {
+  std::map<const CustomerFinished*, Failures> groups;
+  std::map<std::pair<std::string, std::string>, const CustomerFinished*> firsts;
+  for (const auto& customer : customers) {
+    if (customer.result != CustomerFinished::Result::failed) continue;
+    const auto first = firsts.emplace(std::pair(step_of(customer.failed_task), customer.why), &customer).first;
+    groups[first->second].push_back(&customer);
+  }
+  return groups;
+}
+
+std::string show_failures(const Failures& alike, const std::string& folder) {
+  std::string text;
+  if (alike.size() < alike_at_once) {
+    for (const auto* customer : alike)
+      text += fmt::format("{}: failed at {}: {}\n", customer->customer, customer->failed_task, customer->why) +
+              log_line(folder, customer->log);
+    return text;
+  }
+  const CustomerFinished& first = *alike.front();
+  text = fmt::format("{} customers failed at {}: {}\n ", alike.size(), step_of(first.failed_task), first.why);
+  for (std::size_t i = 0; i < std::min(alike.size(), most_named); ++i)
+    text += fmt::format("{}{}", i == 0 ? " " : ", ", alike[i]->customer);
+  if (alike.size() > most_named) text += fmt::format(" and {} more", alike.size() - most_named);
+  return text + '\n' + log_line(folder, first.log);
 }
 
 }  // namespace
@@ -73,15 +108,15 @@ std::string Summary::text() const {
     text += "more warnings are in the event log\n";
     break;
   }
+  const auto alike = failures_alike(customers);
   for (const auto& customer : customers) {
     using Result = CustomerFinished::Result;
     if (customer.result == Result::succeeded && customers.size() <= most_listed && executed() > 0)
       text += fmt::format("{}: succeeded after {}\n", customer.customer, show_duration(customer.seconds));
     if (customer.result == Result::stopped)
       text += fmt::format("{}: stopped, goes on in the next run\n", customer.customer);
-    if (customer.result == Result::failed)
-      text += fmt::format("{}: failed at {}: {}\n", customer.customer, customer.failed_task, customer.why) +
-              log_line(folder_, customer.log);
+    if (const auto failed = alike.find(&customer); failed != alike.end())
+      text += show_failures(failed->second, folder_);
   }
   for (const auto& failure : batch_failures_)
     text += fmt::format("{}: failed: {}\n", failure.task.name, failure.message) + log_line(folder_, failure.log);

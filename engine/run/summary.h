@@ -12,7 +12,8 @@ class Summary final : public Observer {
  public:
   void on(const Event& event) override;
 
-  // Lines, each ended: the customers with what failed, why and where the log is; counts; the time.
+  // Lines, each ended: the customers with what failed, why and where the log is, those that failed alike in one line;
+  // counts; the time.
   std::string text() const;
 
   std::size_t executed() const { return ran_ + written_; }

@@ -131,7 +131,8 @@ void Wave::ended(TaskId task, TaskResult result) {
   if (well) content_.reader_done(task);
   const auto most = options_.most_failed_customers;
   if (most > 0 && table_.failed_customers() >= most && !around_.stop.requested())
-    around_.stop.halt(fmt::format("{} customers failed", table_.failed_customers()));
+    around_.stop.halt(fmt::format("{} customer{} failed, as many as --max-failures names", table_.failed_customers(),
+                                  table_.failed_customers() == 1 ? "" : "s"));
 }
 
 void Wave::retried(TaskId task, const TaskResult& result, int attempt, std::chrono::milliseconds delay, bool alone) {

@@ -99,6 +99,12 @@ const WrongWords usages[] = {
     {"NoNumber",
      {"run", "x", "--cores", "0"},
      "atelier: --cores: expects a whole number from 1 to 4096, is '0'\nTry 'atelier run --help'.\n"},
+    {"NoFailureToStopAt",
+     {"run", "x", "--max-failures", "0"},
+     "atelier: --max-failures: expects a whole number from 1 to 1000000, is '0'\nTry 'atelier run --help'.\n"},
+    {"TooManyRetries",
+     {"run", "x", "--retries", "101"},
+     "atelier: --retries: expects a whole number from 0 to 100, is '101'\nTry 'atelier run --help'.\n"},
     {"NegativeSeed",
      {"model", "init", "--seed", "-1", "x"},
      "atelier: --seed: expects a whole number from 0 to 18446744073709551615, is '-1'\n"

@@ -65,6 +65,26 @@ TEST(Summary, ListsOfManyCustomersOnlyThoseThatFailed) {
   EXPECT_TRUE(summary.text().starts_with("ben: failed at load/ben: no image\n30 customers succeeded, 1 failed\n"));
 }
 
+TEST(Summary, TellsOnceWhatManyCustomersFailedOf) {
+  Summary summary;
+  tell(summary, RunStarted{.folder = "out/runs/r-1"});
+  tell(summary, WaveStarted{});
+  for (int i = 10; i < 22; ++i) {
+    const std::string id = "c" + std::to_string(i);
+    tell(summary, CustomerFinished{CustomerFinished::Result::failed, id, 3, "person/" + id, "the GPU is gone",
+                                   "logs/person+" + id + ".log"});
+  }
+  tell(summary, CustomerFinished{CustomerFinished::Result::failed, "anna", 3, "load/anna", "no image"});
+  tell(summary, CustomerFinished{CustomerFinished::Result::failed, "zoe", 3, "load/zoe", "the GPU is gone"});
+  EXPECT_TRUE(
+      summary.text().starts_with("anna: failed at load/anna: no image\n"
+                                 "12 customers failed at person: the GPU is gone\n"
+                                 "  c10, c11, c12, c13, c14, c15, c16, c17, c18, c19 and 2 more\n"
+                                 "  log: out/runs/r-1/logs/person+c10.log\n"
+                                 "zoe: failed at load/zoe: the GPU is gone\n"))
+      << summary.text();
+}
+
 TEST(Summary, ShowsDurationsAsPeopleSayThem) {
   EXPECT_EQ(show_duration(4.25), "4.2 s");
   EXPECT_EQ(show_duration(200), "3 min 20 s");
