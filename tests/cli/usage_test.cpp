@@ -37,7 +37,8 @@ TEST_P(WrongUsage, IsTold) {
 const WrongWords usages[] = {
     {"NoCommand",
      {},
-     "atelier: a command is missing; expected one of run, plan, report, validate, graph, nodes, model, lora, doctor\n"
+     "atelier: a command is missing; expected one of run, plan, report, validate, graph, nodes, schema, model, "
+     "lora, doctor\n"
      "Try 'atelier --help'.\n"},
     {"NoCommandOfModel",
      {"model"},
@@ -155,7 +156,8 @@ TEST(Usage, ValidateKnowsAPipelineFromABatch) {
 }
 
 TEST(Usage, EveryCommandHasAnExampleInItsHelp) {
-  for (const char* command : {"run", "plan", "validate", "graph", "nodes", "model", "lora", "doctor"}) {
+  for (const char* command :
+       {"run", "plan", "validate", "graph", "nodes", "schema", "model", "lora", "doctor"}) {
     const auto finished = atelier({command, "--help"});
     EXPECT_EQ(finished.exit_code, 0) << command;
     EXPECT_NE(finished.out.find("Example:\n  atelier " + std::string(command)), std::string::npos) << finished.out;
