@@ -35,6 +35,7 @@ int run(int argc, char** argv) {
   add_validate_command(app, program);
   add_graph_command(app, program);
   add_nodes_command(app, program);
+  add_new_command(app, program);
   add_schema_command(app, program);
   add_model_command(app, program);
   add_lora_command(app, program);

@@ -119,6 +119,13 @@ TEST_F(PythonSchemas, FindEveryPipelineAndBatchThatShipsRight) {
   EXPECT_THAT(check("batch", shipped("customers:")), Eq(Told{}));
 }
 
+TEST_F(PythonSchemas, FindWhatNewWritesRight) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(atelier({"new", "batch", "mine"}, folder.path()).exit_code, 0);
+  EXPECT_THAT(check("pipeline", {folder.path() / "mine/pipeline.yaml"}), Eq(Told{}));
+  EXPECT_THAT(check("batch", {folder.path() / "mine/batch.yaml"}), Eq(Told{}));
+}
+
 std::string train(const std::string& with) {
   return "atelier: 1\nsteps: {a: {use: train, in: {base: b, datasets: [d]}, with: {" + with + "}}}\n";
 }
