@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <csignal>
 
+#include "cli/file_commands.h"
 #include "cli/home.h"
 #include "cli/program.h"
 #include "cli/source_date.h"
@@ -34,6 +35,8 @@ int run(int argc, char** argv) {
   add_validate_command(app, program);
   add_graph_command(app, program);
   add_nodes_command(app, program);
+  add_new_command(app, program);
+  add_schema_command(app, program);
   add_model_command(app, program);
   add_lora_command(app, program);
   add_doctor_command(app, program);

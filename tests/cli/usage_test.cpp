@@ -37,8 +37,13 @@ TEST_P(WrongUsage, IsTold) {
 const WrongWords usages[] = {
     {"NoCommand",
      {},
-     "atelier: a command is missing; expected one of run, plan, report, validate, graph, nodes, model, lora, doctor\n"
+     "atelier: a command is missing; expected one of run, plan, report, validate, graph, nodes, new, schema, model, "
+     "lora, doctor\n"
      "Try 'atelier --help'.\n"},
+    {"NoCommandOfNew",
+     {"new"},
+     "atelier: a command is missing; expected one of pipeline, batch\nTry 'atelier new --help'.\n"},
+    {"NoFolderOfNew", {"new", "batch"}, "atelier: DIR is required\nTry 'atelier new batch --help'.\n"},
     {"NoCommandOfModel",
      {"model"},
      "atelier: a command is missing; expected one of init, info, convert\nTry 'atelier model --help'.\n"},
@@ -161,7 +166,8 @@ TEST(Usage, ValidateKnowsAPipelineFromABatch) {
 }
 
 TEST(Usage, EveryCommandHasAnExampleInItsHelp) {
-  for (const char* command : {"run", "plan", "validate", "graph", "nodes", "model", "lora", "doctor"}) {
+  for (const char* command :
+       {"run", "plan", "validate", "graph", "nodes", "new", "schema", "model", "lora", "doctor"}) {
     const auto finished = atelier({command, "--help"});
     EXPECT_EQ(finished.exit_code, 0) << command;
     EXPECT_NE(finished.out.find("Example:\n  atelier " + std::string(command)), std::string::npos) << finished.out;

@@ -128,6 +128,7 @@ TEST(RoomsTest, TheArrowsOfTheEnginePointOneWay) {
       {"cache", {"base", "artifact"}},
       {"graph", {"base", "artifact"}},
       {"pipeline", {"base", "artifact", "graph"}},
+      {"schema", {"base", "artifact", "graph", "pipeline"}},
       {"plan", {"base", "artifact", "graph", "pipeline"}},
       {"run", {"base", "artifact", "graph", "pipeline", "plan"}},
       {"report", {"base", "artifact", "graph", "pipeline", "plan", "run"}}};
