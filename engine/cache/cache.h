@@ -19,6 +19,10 @@ class Cache {
   Leases& leases() { return leases_; }
   const std::filesystem::path& folder() const { return folder_; }
 
+  // For those who look after the cache.
+  Hdf5Store& store_on_disk() { return *store_; }
+  SqliteLedger& ledger_on_disk() { return *ledger_; }
+
  private:
   friend Expected<std::unique_ptr<Cache>> open_cache(Files&, const std::filesystem::path&, Told, const Clock&);
   Cache(Files& files, std::filesystem::path folder, std::unique_ptr<Hdf5Store> store,

@@ -66,6 +66,17 @@ void Hdf5Store::remove_leftovers(const std::string& slot) {
     sweep(folder_ / "content" / shard);
 }
 
+// ".<key>.<slot>.tmp<n>": whoever lives holds its slot's lock.
+bool Hdf5Store::is_leftover(const fs::path& path) const {
+  const std::string name = path.filename().native();
+  const auto begin = name.rfind(kWriter), end = name.rfind(".tmp");
+  if (!name.starts_with('.') || begin == std::string::npos || end == std::string::npos || end < begin) return false;
+  const std::string slot = name.substr(begin, end - begin);
+  if (slot == slot_) return false;
+  const auto lock = files_.try_lock(folder_ / "locks" / slot);
+  return lock && *lock;
+}
+
 fs::path Hdf5Store::content_path(const Digest& key) const {
   const std::string hex = key.hex();
   return folder_ / "content" / hex.substr(0, 2) / (hex + ".h5");
@@ -136,24 +147,25 @@ std::shared_ptr<const FileBytes> Hdf5Store::verified(ContentKind kind, const Dig
     return nullptr;
   }
   if (const auto wrong = check_seal(kind, key, (*file)->bytes()); !wrong.empty()) {
-    quarantine(kind, key, wrong);
+    set_aside(kind, key, wrong);
     return nullptr;
   }
   return *file;
 }
 
-void Hdf5Store::quarantine(ContentKind kind, const Digest& key, const std::string& reason) {
+fs::path Hdf5Store::set_aside(ContentKind kind, const Digest& key, const std::string& reason) {
   const auto kept = folder_ / "quarantine" / fmt::format("{}.{}.h5", key.hex(), name_of(kind));
   const auto moved = files_.rename(path_of(kind, key), kept);
   told_(fmt::format("{} {} does not verify: {}; it is {} and will be made again", name_of(kind), key.brief(), reason,
                     moved ? "now " + kept.string() : "left where it is (" + moved.error().message + ")"));
+  return moved ? kept : path_of(kind, key);
 }
 
 std::optional<Outputs> Hdf5Store::get(const Digest& key) {
   const auto file = verified(ContentKind::outputs, key);
   if (!file) return std::nullopt;
   auto outputs = read_content(file);
-  if (!outputs) quarantine(ContentKind::outputs, key, "it is not laid out as this version writes it");
+  if (!outputs) set_aside(ContentKind::outputs, key, "it is not laid out as this version writes it");
   return outputs;
 }
 
@@ -162,7 +174,7 @@ std::optional<Artifact> Hdf5Store::checkpoint(const Digest& key) {
   if (!file) return std::nullopt;
   auto outputs = read_content(file);
   if (!outputs || !outputs->contains(kStatePort)) {
-    quarantine(ContentKind::checkpoint, key, "it is not laid out as this version writes it");
+    set_aside(ContentKind::checkpoint, key, "it is not laid out as this version writes it");
     return std::nullopt;
   }
   return std::move(outputs->at(kStatePort));

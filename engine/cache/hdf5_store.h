@@ -37,6 +37,12 @@ class Hdf5Store final : public Store {
   void drop_checkpoint(const Digest& key) override;
   Expected<std::unique_ptr<Claim>> try_claim(const Digest& key) override;
 
+  // Puts a file that does not verify in quarantine, tells `reason` ("it is cut short") and says where it is now.
+  std::filesystem::path set_aside(ContentKind kind, const Digest& key, const std::string& reason);
+
+  // Whether `path` is a file that a writer which no longer lives left half written.
+  bool is_leftover(const std::filesystem::path& path) const;
+
   std::filesystem::path content_path(const Digest& key) const;
   std::filesystem::path checkpoint_path(const Digest& key) const;
 
@@ -50,7 +56,6 @@ class Hdf5Store final : public Store {
                            const std::filesystem::path& path);
   // The verified bytes of a file; null where there is none or where it had to be put in quarantine.
   std::shared_ptr<const FileBytes> verified(ContentKind kind, const Digest& key);
-  void quarantine(ContentKind kind, const Digest& key, const std::string& reason);
   void remove(const std::filesystem::path& path);
   std::filesystem::path path_of(ContentKind kind, const Digest& key) const;
   std::filesystem::path temporary_beside(const std::filesystem::path& path);

@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kApplicationId = 0x41544c52;  // "ATLR", by which `file` and we know a ledger
 constexpr int kBusyMs = 60'000;                      // a commit of another process takes milliseconds
 
-constexpr const char* kTables = R"sql(
+constexpr const char* kTablesOfFormat1 = R"sql(
 CREATE TABLE records(
   seq INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, node BLOB NOT NULL, node_version INTEGER NOT NULL,
   warnings BLOB NOT NULL, provenance BLOB NOT NULL, cost_s REAL NOT NULL);
@@ -35,22 +35,37 @@ CREATE TABLE runs(id BLOB PRIMARY KEY, pid INTEGER NOT NULL, started_ns INTEGER 
 CREATE TABLE leases(run BLOB NOT NULL, key BLOB NOT NULL, PRIMARY KEY(run, key)) WITHOUT ROWID;
 )sql";
 
+// When keys were last used, which runs there have been, whose files and folders the runs read and wrote, and for whom a
+// living run works: what a collection of garbage and a purge go by.
+constexpr const char* kTablesOfFormat2 = R"sql(
+CREATE TABLE uses(key BLOB PRIMARY KEY, used_ns INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE past_runs(id BLOB PRIMARY KEY, started_ns INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE owned_paths(
+  path BLOB NOT NULL, owner BLOB NOT NULL, kind INTEGER NOT NULL, PRIMARY KEY(path, owner)) WITHOUT ROWID;
+CREATE TABLE run_customers(run BLOB NOT NULL, customer BLOB NOT NULL, PRIMARY KEY(run, customer)) WITHOUT ROWID;
+)sql";
+
 struct Newer {
   std::int64_t format;
 };
 
-// In one write transaction, so that of two processes that begin a cache at once one makes the tables.
+// In one write transaction, so that of two processes that begin a cache at once one makes the tables. A ledger of an
+// older format gets what it lacks.
 void make_or_check_tables(SqliteConnection& connection) {
   SqliteTransaction transaction(connection, SqliteTransaction::Kind::write);
   const std::int64_t application = connection.pragma("application_id"), format = connection.pragma("user_version");
   if (application == 0 && format == 0 && connection.pragma("schema_version") == 0) {
-    connection.execute(kTables);
+    connection.execute(kTablesOfFormat1);
+    connection.execute(kTablesOfFormat2);
     connection.execute(fmt::format("PRAGMA application_id = {}", kApplicationId));
     connection.execute(fmt::format("PRAGMA user_version = {}", kLedgerFormat));
   } else if (application != kApplicationId) {
     throw SqliteFailure{SQLITE_NOTADB, "it is another program's database"};
   } else if (format > kLedgerFormat) {
     throw Newer{format};
+  } else if (format < 2) {
+    connection.execute(kTablesOfFormat2);
+    connection.execute(fmt::format("PRAGMA user_version = {}", kLedgerFormat));
   }
   transaction.commit();
 }
@@ -88,6 +103,7 @@ Expected<std::unique_ptr<SqliteConnection>> open_ledger_file(const fs::path& pat
   fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, code);  // SQLite's other files follow it
   enter_wal(*connection);
   connection->execute("PRAGMA synchronous = FULL");
+  connection->execute("PRAGMA secure_delete = ON");  // what is purged is overwritten
   make_or_check_tables(*connection);
   return connection;
 } catch (const SqliteFailure& failure) {

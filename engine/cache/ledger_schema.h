@@ -9,10 +9,11 @@
 
 namespace atelier {
 
-inline constexpr std::int64_t kLedgerFormat = 1;  // raised when the tables change
+inline constexpr std::int64_t kLedgerFormat = 2;  // raised when the tables change
 
-// Opens the ledger at `path`, making it where there is none, readable by its owner only. Errors: it was written by a
-// newer version, is damaged, is no ledger, or cannot be opened; each says what to do.
+// Opens the ledger at `path`, making it where there is none and bringing one of an older format up to this one,
+// readable by its owner only. Errors: it was written by a newer version, is damaged, is no ledger, or cannot be opened;
+// each says what to do.
 Expected<std::unique_ptr<SqliteConnection>> open_ledger_file(const std::filesystem::path& path);
 
 // An error about the ledger at `path`, with what to do about it.

@@ -38,7 +38,7 @@ SqliteLedger::~SqliteLedger() {
   if (auto written = write([](SqliteConnection&) {}); !written) log(LogLevel::warning, written.error().message);
 }
 
-Expected<void> SqliteLedger::write(const std::function<void(SqliteConnection&)>& body) try {
+Expected<void> SqliteLedger::write(const Body& body) try {
   const std::lock_guard hold(connection_mutex_);
   SqliteTransaction transaction(*connection_, SqliteTransaction::Kind::write);
   write_pending_files();
@@ -213,16 +213,21 @@ Expected<void> SqliteLedger::remember_output(const std::filesystem::path& absolu
 Expected<void> SqliteLedger::add_run(const RunRow& run) {
   return write([&](SqliteConnection& connection) {
     connection.run("INSERT OR REPLACE INTO runs(id, pid, started_ns) VALUES(?, ?, ?)", run.id, run.pid, run.started_ns);
+    connection.run("INSERT OR REPLACE INTO past_runs(id, started_ns) VALUES(?, ?)", run.id, run.started_ns);
+    for (const auto& customer : run.customers)
+      connection.run("INSERT OR IGNORE INTO run_customers(run, customer) VALUES(?, ?)", run.id, customer);
   });
 }
 
-Expected<void> SqliteLedger::add_leases(const std::string& run, std::span<const Digest> keys) {
+Expected<void> SqliteLedger::add_leases(const std::string& run, std::span<const Digest> keys, std::int64_t used_ns) {
   return write([&](SqliteConnection& connection) {
-    auto insert = connection.prepare("INSERT OR IGNORE INTO leases(run, key) VALUES(?, ?)");
+    auto lease = connection.prepare("INSERT OR IGNORE INTO leases(run, key) VALUES(?, ?)");
+    auto use = connection.prepare("INSERT OR REPLACE INTO uses(key, used_ns) VALUES(?, ?)");
     for (const auto& key : keys) {
-      insert.bind(run, key);
-      insert.step();
-      insert.reset();
+      lease.bind(run, key).step();
+      lease.reset();
+      use.bind(key, used_ns).step();
+      use.reset();
     }
   });
 }
@@ -230,26 +235,73 @@ Expected<void> SqliteLedger::add_leases(const std::string& run, std::span<const 
 Expected<void> SqliteLedger::remove_run(const std::string& run) {
   return write([&](SqliteConnection& connection) {
     connection.run("DELETE FROM leases WHERE run = ?", run);
+    connection.run("DELETE FROM run_customers WHERE run = ?", run);
     connection.run("DELETE FROM runs WHERE id = ?", run);
   });
 }
 
-Expected<std::vector<SqliteLedger::RunRow>> SqliteLedger::runs() try {
-  const std::lock_guard hold(connection_mutex_);
+Expected<std::vector<SqliteLedger::RunRow>> SqliteLedger::runs() {
   std::vector<RunRow> found;
-  for (auto rows = connection_->prepare("SELECT id, pid, started_ns FROM runs ORDER BY started_ns, id"); rows.step();)
-    found.push_back({rows.bytes(0), rows.integer(1), rows.integer(2)});
+  auto done = read([&](SqliteConnection& connection) {
+    for (auto rows = connection.prepare("SELECT id, pid, started_ns FROM runs ORDER BY started_ns, id"); rows.step();)
+      found.push_back({rows.bytes(0), rows.integer(1), rows.integer(2)});
+    for (auto& run : found) {
+      auto customers = connection.prepare("SELECT customer FROM run_customers WHERE run = ? ORDER BY customer");
+      for (customers.bind(run.id); customers.step();) run.customers.push_back(customers.bytes(0));
+    }
+  });
+  if (!done) return tl::unexpected(done.error());
   return found;
+}
+
+Expected<std::vector<Digest>> SqliteLedger::leases_of(const std::string& run) {
+  std::vector<Digest> found;
+  auto done = read([&](SqliteConnection& connection) {
+    auto rows = connection.prepare("SELECT key FROM leases WHERE run = ? ORDER BY key");
+    for (rows.bind(run); rows.step();) found.push_back(rows.digest(0));
+  });
+  if (!done) return tl::unexpected(done.error());
+  return found;
+}
+
+Expected<void> SqliteLedger::own_paths(std::span<const OwnedPath> paths) {
+  return write([&](SqliteConnection& connection) {
+    auto insert = connection.prepare("INSERT OR IGNORE INTO owned_paths(path, owner, kind) VALUES(?, ?, ?)");
+    for (const auto& [kind, path, owner] : paths) {
+      insert.bind(path.native(), owner, static_cast<std::int64_t>(kind)).step();
+      insert.reset();
+    }
+  });
+}
+
+Expected<void> SqliteLedger::read(const Body& body) try {
+  const std::lock_guard hold(connection_mutex_);
+  SqliteTransaction transaction(*connection_, SqliteTransaction::Kind::read);
+  body(*connection_);
+  transaction.commit();
+  return {};
 } catch (const SqliteFailure& failure) {
   return tl::unexpected(ledger_error(path_, failure));
 }
 
-Expected<std::vector<Digest>> SqliteLedger::leases_of(const std::string& run) try {
+Expected<void> SqliteLedger::rewrite(const Body& body) try {
+  if (auto written = write(body); !written) return written;
   const std::lock_guard hold(connection_mutex_);
-  std::vector<Digest> found;
-  auto rows = connection_->prepare("SELECT key FROM leases WHERE run = ? ORDER BY key");
-  for (rows.bind(run); rows.step();) found.push_back(rows.digest(0));
-  return found;
+  const std::unique_lock change(index_mutex_);
+  index_ = {};
+  index_.load(*connection_);
+  return {};
+} catch (const SqliteFailure& failure) {
+  return tl::unexpected(ledger_error(path_, failure));
+}
+
+Expected<void> SqliteLedger::compact() try {
+  const std::lock_guard hold(connection_mutex_);
+  connection_->execute("PRAGMA temp_store = MEMORY");  // no copy of it elsewhere on the disk
+  connection_->execute("VACUUM");
+  if (connection_->pragma("wal_checkpoint(TRUNCATE)") != 0)
+    throw SqliteFailure{SQLITE_BUSY, "another process reads it"};
+  return {};
 } catch (const SqliteFailure& failure) {
   return tl::unexpected(ledger_error(path_, failure));
 }

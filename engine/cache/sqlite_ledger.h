@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "artifact/owned_path.h"
 #include "artifact/store.h"
 #include "cache/ledger_index.h"
 
@@ -44,17 +45,29 @@ class SqliteLedger final : public Ledger {
     std::string id;
     std::int64_t pid = 0;
     std::int64_t started_ns = 0;
+    std::vector<std::string> customers{};  // ids; whom it works for
   };
   Expected<void> add_run(const RunRow& run);
-  Expected<void> add_leases(const std::string& run, std::span<const Digest> keys);
-  Expected<void> remove_run(const std::string& run);  // and its leases
+  // The keys are in use from now on, and were last used at `used_ns`, since the epoch.
+  Expected<void> add_leases(const std::string& run, std::span<const Digest> keys, std::int64_t used_ns);
+  Expected<void> remove_run(const std::string& run);  // and its leases; that there was one is remembered
   Expected<std::vector<RunRow>> runs();
   Expected<std::vector<Digest>> leases_of(const std::string& run);
 
+  // Whose a file or folder outside the cache is, as the runs tell (artifact/owned_path.h).
+  Expected<void> own_paths(std::span<const OwnedPath> paths);
+
+  // For this room's ledger_facts.h and ledger_purge.h: `body` in one transaction, a durable one where it writes.
+  using Body = std::function<void(SqliteConnection&)>;
+  Expected<void> read(const Body& body);
+  Expected<void> write(const Body& body);  // with the remembered file digests that wait
+  // As write(), of a body that takes rows away; what is held in memory is read anew.
+  Expected<void> rewrite(const Body& body);
+  // Writes the file anew, so that nothing deleted is left in it, and empties the write-ahead log.
+  Expected<void> compact();
+
  private:
   SqliteLedger(std::filesystem::path path, std::unique_ptr<SqliteConnection> connection);
-  // Runs `body` in one durable write transaction, with the remembered file digests that wait.
-  Expected<void> write(const std::function<void(SqliteConnection&)>& body);
   void write_pending_files();
   void insert_owners(SqliteConnection& connection, const Digest& key, const std::vector<std::string>& owners);
 

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <atomic>
+#include <thread>
 
+#include "cache/ledger_facts.h"
 #include "random_artifact.h"
 #include "support/manual_clock.h"
 #include "support/temporary_folder.h"
@@ -16,8 +19,7 @@ namespace fs = std::filesystem;
 class CacheTest : public ::testing::Test {
  protected:
   std::unique_ptr<Cache> open() {
-    auto cache = open_cache(
-        *files, place, [this](const std::string& s) { told.push_back(s); }, clock);
+    auto cache = open_cache(*files, place, [this](const std::string& s) { told.push_back(s); }, clock);
     if (!cache) throw std::runtime_error(cache.error().message);
     return std::move(*cache);
   }
@@ -47,8 +49,7 @@ TEST_F(CacheTest, AllThatIsInItIsItsOwnersOnly) {
 
 TEST_F(CacheTest, AFolderThatCannotBeMadeIsTold) {
   ASSERT_TRUE(write_file(*files, place, "x"));
-  const auto cache = open_cache(
-      *files, place, [](const std::string&) {}, clock);
+  const auto cache = open_cache(*files, place, [](const std::string&) {}, clock);
   EXPECT_EQ(cache.error().message, place.string() + ": the folder cannot be made: File exists");
 }
 
@@ -79,6 +80,37 @@ TEST_F(CacheTest, ARunThatWasKilledHoldsNothing) {
   const auto cache = open();
   EXPECT_TRUE(cache->leases().held().value().empty());
   EXPECT_TRUE(cache->leases().begin_run("killed"));
+}
+
+TEST_F(CacheTest, ALivingRunTellsForWhomItWorksAndWhenItsKeysWereUsed) {
+  const auto cache = open(), collector = open();
+  const auto run = cache->leases().begin_run("tonight", {"anna", "ben"}).value();
+  const std::vector<Digest> keys{key_of(1)};
+  clock.advance(std::chrono::seconds(5));
+  ASSERT_TRUE(run->hold(keys));
+  const auto living = collector->leases().living().value();
+  ASSERT_EQ(living.size(), 1u);
+  EXPECT_EQ(living[0].pid, ::getpid());
+  EXPECT_EQ(living[0].customers, (std::vector<std::string>{"anna", "ben"}));
+  EXPECT_EQ(living[0].started_ns, 1'700'000'000'000'000'000);
+  EXPECT_EQ(read_facts(collector->ledger_on_disk())->used_ns.at(key_of(1)), 1'700'000'005'000'000'000);
+}
+
+TEST_F(CacheTest, ARunNamesNewKeysOnlyWhenNobodyRemovesAnything) {
+  const auto cache = open(), collector = open();
+  const auto run = cache->leases().begin_run("tonight").value();
+  auto lock = collector->leases().exclude().value();
+  std::atomic<bool> held{false};
+  std::jthread holding([&] {
+    const std::vector<Digest> keys{key_of(1)};
+    EXPECT_TRUE(run->hold(keys));
+    held = true;
+  });
+  EXPECT_TRUE(collector->leases().held().value().empty());
+  EXPECT_FALSE(held);
+  lock.reset();
+  holding.join();
+  EXPECT_EQ(collector->leases().held().value(), std::unordered_set<Digest>{key_of(1)});
 }
 
 TEST(DefaultCacheFolder, FollowsTheXdgBaseDirectories) {

@@ -14,6 +14,8 @@ class ForwardingFiles final : public Files {
   using Before = std::function<void(const std::string& what, const Path& path)>;
   ForwardingFiles(Files& real, Before before) : real_(real), before_(std::move(before)) {}
 
+  Path unremovable;  // as in a folder of somebody else's
+
   Expected<std::optional<FileStat>> stat(const Path& path) override { return real_.stat(path); }
   Expected<std::vector<Path>> list(const Path& folder) override { return real_.list(folder); }
   Expected<std::shared_ptr<const FileBytes>> read(const Path& path) override { return real_.read(path); }
@@ -37,6 +39,7 @@ class ForwardingFiles final : public Files {
   }
   Expected<void> remove_all(const Path& path) override {
     before_("remove_all", path);
+    if (path == unremovable) return failure(path.string() + ": cannot be removed: Permission denied");
     return real_.remove_all(path);
   }
   Expected<std::unique_ptr<FileLock>> try_lock(const Path& path) override { return real_.try_lock(path); }

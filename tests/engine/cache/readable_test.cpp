@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "cache/hdf5_store.h"
+#include "cache/open_with.h"
 #include "random_artifact.h"
 #include "support/temporary_folder.h"
 
@@ -44,7 +45,7 @@ Tensor float16_of(const std::vector<std::uint16_t>& bits) {
 // One file with every dtype, as the tools are to see it.
 class WrittenContent {
  public:
-  WrittenContent() {
+  explicit WrittenContent(const std::string& below = "") {
     Artifact lora;
     lora.metadata = {{"rank", 8},
                      {"note", std::string(100'000, 'x') + "Gr\xc3\xb6\xc3\x9f"
@@ -58,7 +59,7 @@ class WrittenContent {
     lora.tensors["u8/\xc3\xa9"] = Tensor::of<std::uint8_t>({3}, std::vector<std::uint8_t>{0, 128, 255});
     lora.tensors["empty"] = Tensor::of<float>({0, 4}, std::vector<float>{});
     const auto files = make_posix_files();
-    const auto store = Hdf5Store::open(*files, folder_.path(), [](const std::string&) {}).value();
+    const auto store = Hdf5Store::open(*files, folder_.path() / below, [](const std::string&) {}).value();
     EXPECT_TRUE(store->put(key_of(1), {{"lora", lora}}, {{"device", "cpu:0"}}));
     path_ = store->content_path(key_of(1)).string();
   }
@@ -78,6 +79,25 @@ TEST(ReadableTest, H5dumpShowsGroupsValuesAndMetadata) {
   EXPECT_THAT(dump.output, HasSubstr("(0): 1.5, -2, 2.99076e+38"));
   EXPECT_THAT(dump.output, HasSubstr("(0,0): 0, 1, 2,"));
   EXPECT_THAT(dump.output, HasSubstr(R"({"device":"cpu:0"})"));
+}
+
+TEST(ReadableTest, TheLineThatAPersonIsGivenForH5dumpWorks) {
+  if (run("h5dump --version").status != 0) GTEST_SKIP() << "h5dump is not installed (Debian: hdf5-tools)";
+  const WrittenContent content("it's $HOME");
+  const Ended dump = run(h5dump_line(content.path()));
+  EXPECT_EQ(dump.status, 0) << dump.output;
+  EXPECT_THAT(dump.output, HasSubstr("DATASET \"f32\""));
+  EXPECT_THAT(dump.output, HasSubstr("DATASPACE  SIMPLE { ( 2, 3 ) / ( 2, 3 ) }"));
+}
+
+TEST(PythonReadableTest, TheLineThatAPersonIsGivenForH5pyWorks) {
+  const char* venv = std::getenv("ATELIER_VENV");
+  if (!venv) GTEST_SKIP() << "ATELIER_VENV names no Python environment with h5py";
+  const std::string path = "PATH='" + std::string(venv) + "/bin':\"$PATH\" ";
+  if (run(path + "python3 -c 'import h5py'").status != 0) GTEST_SKIP() << "the environment ATELIER_VENV has no h5py";
+  const WrittenContent content("it's $HOME");
+  EXPECT_EQ(run(path + h5py_line(content.path(), "lora", "f32")).output, "[[0. 1. 2.]\n [3. 4. 5.]]\n");
+  EXPECT_EQ(run(path + h5py_line(content.path(), "lora", "u8/\xc3\xa9")).output, "[  0 128 255]\n");
 }
 
 TEST(PythonReadableTest, H5pyReadsEveryDtypeAndTheMetadata) {

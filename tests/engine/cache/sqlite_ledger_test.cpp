@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "cache/ledger_facts.h"
 #include "cache/sqlite.h"
 #include "random_artifact.h"
 #include "support/temporary_folder.h"
@@ -140,12 +141,59 @@ TEST_F(SqliteLedgerTest, ALedgerIsItsOwnersOnly) {
 
 TEST_F(SqliteLedgerTest, ALedgerOfANewerVersionIsRefused) {
   open();
-  SqliteConnection(path(), 1000).execute("PRAGMA user_version = 2");
+  SqliteConnection(path(), 1000).execute("PRAGMA user_version = 3");
   EXPECT_EQ(
       SqliteLedger::open(path()).error().message,
       path().string() +
-          ": this cache was written by a newer version of Atelier (format 2; this one knows 1); use that version, "
+          ": this cache was written by a newer version of Atelier (format 3; this one knows 2); use that version, "
           "or another folder with --cache");
+}
+
+// The tables of format 1, as they were.
+constexpr const char* kFormat1 = R"sql(
+CREATE TABLE records(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, node BLOB NOT NULL, node_version INTEGER NOT NULL,
+  warnings BLOB NOT NULL, provenance BLOB NOT NULL, cost_s REAL NOT NULL);
+CREATE TABLE outputs(
+  key BLOB NOT NULL, port BLOB NOT NULL, digest BLOB NOT NULL, size_bytes INTEGER NOT NULL,
+  PRIMARY KEY(key, port)) WITHOUT ROWID;
+CREATE TABLE owners(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL, owner BLOB NOT NULL, UNIQUE(owner, key));
+CREATE TABLE file_digests(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, size_bytes INTEGER NOT NULL,
+  modified_ns INTEGER NOT NULL, inode INTEGER NOT NULL, digest BLOB NOT NULL);
+CREATE TABLE steps(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, batch BLOB NOT NULL, customer BLOB NOT NULL, step BLOB NOT NULL,
+  key BLOB NOT NULL, node_version INTEGER NOT NULL, params BLOB NOT NULL, inputs BLOB NOT NULL,
+  UNIQUE(batch, customer, step));
+CREATE TABLE written_outputs(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL UNIQUE, source BLOB NOT NULL, tree BLOB NOT NULL);
+CREATE TABLE runs(id BLOB PRIMARY KEY, pid INTEGER NOT NULL, started_ns INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE leases(run BLOB NOT NULL, key BLOB NOT NULL, PRIMARY KEY(run, key)) WITHOUT ROWID;
+PRAGMA application_id = 1096043602;
+PRAGMA user_version = 1;
+)sql";
+
+TEST_F(SqliteLedgerTest, ALedgerOfFormat1KeepsWhatItHoldsAndLearnsOfUses) {
+  {
+    SqliteConnection old(path(), 1000);
+    old.execute(kFormat1);
+    old.run("INSERT INTO records(key, node, node_version, warnings, provenance, cost_s) VALUES(?, ?, 1, ?, ?, 1.5)",
+            key_of(1), std::string_view("train"), std::string_view("[]"), std::string_view("{}"));
+    old.run("INSERT INTO owners(key, owner) VALUES(?, ?)", key_of(1), std::string_view("anna@night"));
+    old.run("INSERT INTO runs(id, pid, started_ns) VALUES(?, 1, 2)", std::string_view("old"));
+  }
+  for (int times = 0; times < 2; ++times) {
+    const auto ledger = open();
+    EXPECT_EQ(ledger->find(key_of(1))->node, "train");
+    EXPECT_EQ(ledger->runs().value().at(0).id, "old");
+    const std::vector<Digest> keys{key_of(1)};
+    ASSERT_TRUE(ledger->add_leases("new", keys, 77));
+    const auto facts = read_facts(*ledger).value();
+    EXPECT_EQ(facts.used_ns.at(key_of(1)), 77);
+    EXPECT_EQ(facts.owners.at(key_of(1)), std::set<std::string>{"anna@night"});
+  }
+  EXPECT_EQ(SqliteConnection(path(), 1000).pragma("user_version"), 2);
 }
 
 TEST_F(SqliteLedgerTest, AnotherProgramsDatabaseIsRefused) {
