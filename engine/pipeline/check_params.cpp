@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/nearest.h"
 #include "pipeline/expand.h"
 #include "pipeline/template.h"
 
@@ -21,6 +22,11 @@ bool is_placeholder(const ParamBinding& binding, const ParamValues& values) {
   return id != values.end() && id->second == Value("${customer}");
 }
 
+// "; did you mean 'head'?" for a text that is none of the choices.
+std::string near_choice(const ParamSpec& spec, const Value& value) {
+  return value.is(ValueType::text) ? did_you_mean(value.text(), spec.choices) : "";
+}
+
 }  // namespace
 
 std::vector<ParamMistake> check_params(const PipelineStep& step, const ParamValues& values,
@@ -33,7 +39,8 @@ std::vector<ParamMistake> check_params(const PipelineStep& step, const ParamValu
     const Value value = evaluate(binding.expression, values);
     const bool concerns = !changed || depends_on(binding.expression, *changed);
     const std::string wrong = is_placeholder(binding, values) ? "" : mismatch(*binding.spec, value);
-    if (!wrong.empty() && concerns) mistakes.push_back({&binding, wrong + shown(binding.expression, value)});
+    if (!wrong.empty() && concerns)
+      mistakes.push_back({&binding, wrong + shown(binding.expression, value) + near_choice(*binding.spec, value)});
     good = good && wrong.empty();
     touched = touched || concerns;
     given[binding.spec->name] = value;

@@ -94,7 +94,7 @@ std::optional<Connection> Connector::resolve_input(const Instance& instance, con
                   fmt::format("{}: input '{}' has no ports; expected '{}'", what, input.name, input.name));
     return {};
   }
-  if (input.type.empty()) return {};
+  if (!registry_.find_type(input.type)) return {};  // told where it is declared
   if (!instance.parent) {
     const auto index = static_cast<std::size_t>(&input - instance.file->inputs.data());
     return connection_to(Source::Kind::input, index, "", input.type);
@@ -159,11 +159,11 @@ std::optional<PortBinding> Connector::bind(const ExpandedStep& step, const PortS
                                            const PortDeclaration& port) {
   const std::string what = port_of_step(*step.declaration, port.port);
   if (port.is_list && !spec.many) {
-    mistakes_.add(port.position, fmt::format("{}: expects one {}, is a list", what, spec.type));
+    mistakes_.add(port.position, fmt::format("{}: expects one name, is a list", what));
     return {};
   }
   if (port.is_empty) {
-    mistakes_.add(port.position, fmt::format("{}: expects at least one {}, the list is empty", what, spec.type));
+    mistakes_.add(port.position, fmt::format("{}: expects at least one name, the list is empty", what));
     return {};
   }
   PortBinding binding{&spec, {}};
@@ -208,8 +208,8 @@ void Connector::check_module_ports(const Instance& module) {
                     fmt::format("step '{}': module '{}' has no input '{}'; it has {}{}", step.name, module.file->file,
                                 port.port, it_has(names), did_you_mean(port.port, names)));
     } else if (port.is_list) {
-      mistakes_.add(port.position, fmt::format("{}: expects one {}, is a list", what, input->type));
-    } else if (port.references.size() == 1 && !input->type.empty()) {
+      mistakes_.add(port.position, fmt::format("{}: expects one name, is a list", what));
+    } else if (port.references.size() == 1 && registry_.find_type(input->type)) {
       const auto found = resolve(*module.parent, port.references.front(), what);
       if (found) check_type(*found, input->type, port.references.front(), what);
     }

@@ -206,7 +206,8 @@ void CustomerReader::read_place(const YamlNode& node) {
   const SourcePosition position = reader.position(*named);
   const auto stat = files_.stat(fs::absolute(place));
   if (!stat || !*stat) {
-    mistakes_.add(position, stat ? fmt::format("key 'customers': there is no file or folder '{}'", place)
+    mistakes_.add(position, stat ? fmt::format("key 'customers': there is no file or folder '{}'{}", place,
+                                               near_file(files_, place))
                                  : fmt::format("key 'customers': {}", stat.error().message));
     return;
   }

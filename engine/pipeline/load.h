@@ -14,7 +14,7 @@ namespace atelier {
 template <class T>
 using Checked = tl::expected<T, Mistakes>;
 
-// Whether the file is a pipeline and no batch: it has steps and names no pipeline. False too where it cannot be read.
+// Whether a file is a pipeline: it names none, and has steps or no customers. False too where it cannot be read.
 bool is_pipeline(Files& files, const std::filesystem::path& file);
 
 // A pipeline with its modules, validated against the registry.

@@ -81,8 +81,8 @@ class BatchLoader {
   }
 
   // The absolute path, which must lead to something. One whose name is an id ends in '/', as PortType::open_input wants
-  // it.
-  fs::path existing(const GivenPath& given, const std::string& what) {
+  // it. What is near a customer's path is mostly another customer's, and not suggested.
+  fs::path existing(const GivenPath& given, const std::string& what, Scope scope) {
     if (given.path.empty()) return {};  // told when it was read
     fs::path path = fs::absolute(given.path).lexically_normal();
     if (!path.has_filename() && path.has_relative_path()) path = path.parent_path();
@@ -90,7 +90,8 @@ class BatchLoader {
     if (!stat)
       mistakes_.add(given.position, fmt::format("{}: {}", what, stat.error().message));
     else if (!*stat)
-      mistakes_.add(given.position, fmt::format("{}: there is no file or folder '{}'", what, given.path));
+      mistakes_.add(given.position, fmt::format("{}: there is no file or folder '{}'{}", what, given.path,
+                                                scope == Scope::batch ? near_file(files_, given.path) : ""));
     return given.named_by_id ? path / "" : path;
   }
 
@@ -117,7 +118,7 @@ class BatchLoader {
       reader_.tell(reader_.position(key),
                    fmt::format("{}: every customer has one; expected it with each customer", what));
     } else if (const auto path = reader_.text(node, what)) {
-      batch_.inputs[key.name] = existing({relative_to_file(file_, *path), reader_.position(node)}, what);
+      batch_.inputs[key.name] = existing({relative_to_file(file_, *path), reader_.position(node)}, what, Scope::batch);
     }
   }
 
@@ -178,7 +179,8 @@ class BatchLoader {
       customer.id = declared.id;
       customer.position = declared.position;
       for (const auto& [name, given] : declared.inputs)
-        customer.inputs[name] = existing(given, fmt::format("customer '{}', input '{}'", declared.id, name));
+        customer.inputs[name] =
+            existing(given, fmt::format("customer '{}', input '{}'", declared.id, name), Scope::customer);
       for (const auto& [name, given] : declared.params) customer.params[name] = given.value;
       batch_.customers.push_back(std::move(customer));
     }

@@ -9,7 +9,8 @@ bool is_pipeline(Files& files, const std::filesystem::path& file) {
   if (!text) return false;
   MistakeList mistakes;  // told by whoever loads the file
   const YamlTree tree = read_yaml(file.string(), *text, mistakes);
-  return tree.root.find("steps") && !tree.root.find("pipeline");
+  const auto has = [&](std::string_view key) { return tree.root.find(key) != nullptr; };
+  return tree.root.kind == YamlNode::Kind::map && !has("pipeline") && (has("steps") || !has("customers"));
 }
 
 Checked<Pipeline> load_pipeline(Files& files, const std::filesystem::path& file, const NodeRegistry& registry) {

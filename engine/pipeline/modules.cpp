@@ -14,18 +14,6 @@ namespace fs = std::filesystem;
 
 fs::path absolute_of(const std::string& file) { return fs::absolute(file).lexically_normal(); }
 
-// "; did you mean 'pipelines/portrait.yaml'?" for a file beside the one that is not there.
-std::string near_file(Files& files, const std::string& file) {
-  const fs::path path(file);
-  const auto beside = files.list(absolute_of(file).parent_path());
-  if (!beside) return {};
-  std::vector<std::string> names;
-  for (const auto& name : *beside) names.push_back(name.string());
-  const std::string near = nearest(path.filename().string(), names);
-  if (near.empty() || near == path.filename()) return {};
-  return fmt::format("; did you mean '{}'?", (path.parent_path() / near).string());
-}
-
 class ModuleReader {
  public:
   ModuleReader(Files& files, MistakeList& mistakes) : files_(files), mistakes_(mistakes) {}
@@ -78,6 +66,17 @@ class ModuleReader {
 };
 
 }  // namespace
+
+std::string near_file(Files& files, const std::string& file) {
+  const fs::path path = fs::path(file).has_filename() ? fs::path(file) : fs::path(file).parent_path();
+  const auto beside = files.list(absolute_of(path.string()).parent_path());
+  if (!beside) return {};
+  std::vector<std::string> names;
+  for (const auto& name : *beside) names.push_back(name.string());
+  const std::string near = nearest(path.filename().string(), names);
+  if (near.empty() || near == path.filename()) return {};
+  return fmt::format("; did you mean '{}'?", (path.parent_path() / near).string());
+}
 
 std::string relative_to_file(const std::string& from, const std::string& named) {
   const std::string path = (fs::path(from).parent_path() / named).lexically_normal().string();

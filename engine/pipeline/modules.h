@@ -31,4 +31,7 @@ std::optional<PipelineFiles> read_pipeline_files(Files& files, const std::string
 std::optional<std::string> read_named_file(Files& files, const std::string& file, const SourcePosition& position,
                                            std::string_view what, MistakeList& mistakes);
 
+// "; did you mean 'pipelines/portrait.yaml'?" for what stands beside a file or folder that is not there; or nothing.
+std::string near_file(Files& files, const std::string& file);
+
 }  // namespace atelier

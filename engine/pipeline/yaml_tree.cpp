@@ -111,7 +111,9 @@ class TreeBuilder final : public YAML::EventHandler {
     mistakes_.add(position_of(file_, text_, mark.line, mark.column), std::move(message));
   }
   void tell_tag(const YAML::Mark& mark, const std::string& tag) {
-    tell(mark, fmt::format("tag '{}'; expected no tags: quotes make a value text", tag));
+    constexpr std::string_view of_yaml = "tag:yaml.org,2002:";  // what "!!" stands for
+    const std::string written = tag.starts_with(of_yaml) ? "!!" + tag.substr(of_yaml.size()) : tag;
+    tell(mark, fmt::format("tag '{}'; expected no tags: quotes make a value text", written));
   }
 
   void begin(const YAML::Mark& mark, const std::string& tag, YamlNode::Kind kind) {

@@ -90,7 +90,7 @@ const WrongBatch values[] = {
      "/night.yaml:3:9: input 'style' is missing; expected its path under 'inputs:'\n"},
     {"MissingInputs", with_rest(""), "/night.yaml:1:1: input 'style' is missing; expected its path under 'inputs:'\n"},
     {"InputThatIsNotThere", with_rest("inputs: {style: t.txt}\n"),
-     "/night.yaml:3:17: input 'style': there is no file or folder '/t.txt'\n"},
+     "/night.yaml:3:17: input 'style': there is no file or folder '/t.txt'; did you mean '/a.txt'?\n"},
     {"InputIsAList", with_rest("inputs: {style: [s.txt]}\n"),
      "/night.yaml:3:17: input 'style': expects text, is a list\n"},
     {"UnknownParam", with_rest(style + "params: {tims: 1}\n"),
@@ -191,6 +191,10 @@ INSTANTIATE_TEST_SUITE_P(Lists, WrongNight, testing::ValuesIn(lists), [](const a
 const WrongBatch places[] = {
     {"NotThere", with_customers(" c.csv\n"),
      "/night.yaml:4:12: key 'customers': there is no file or folder '/c.csv'\n"},
+    {"FolderNearAnother",
+     with_customers(" tonigth/\n"),
+     "/night.yaml:4:12: key 'customers': there is no file or folder '/tonigth/'; did you mean '/tonight'?\n",
+     {{"/tonight/a/a.txt", ""}}},
     {"UnknownKind", with_customers(" {xls: c.csv}\n"),
      "/night.yaml:4:12: key 'customers': expects a list, 'csv: …' or 'folder: …'\n"
      "/night.yaml:4:13: unknown key 'xls'; 'customers' has csv, folder\n"},

@@ -18,12 +18,20 @@ steps:
 outputs: {both: {from: both, path: "${customer}/both.txt"}}
 )";
 
-TEST(FileKinds, APipelineHasStepsAndNamesNoPipeline) {
+TEST(FileKinds, APipelineNamesNoneAndHasStepsOrNoCustomers) {
   PipelineCase world(pipeline, {{"/night.yaml", "atelier: 1\npipeline: p.yaml\nsteps: {}\n"}, {"/x", "a: }"}});
   EXPECT_TRUE(is_pipeline(world.files, "/p.yaml"));
   EXPECT_FALSE(is_pipeline(world.files, "/night.yaml"));
   EXPECT_FALSE(is_pipeline(world.files, "/x"));
   EXPECT_FALSE(is_pipeline(world.files, "/nowhere"));
+  world.files.put("/stpes.yaml", "atelier: 1\nstpes: {}\n");
+  world.files.put("/customers.yaml", "atelier: 1\npipelin: p.yaml\ncustomers: []\n");
+  world.files.put("/both.yaml", "atelier: 1\nsteps: {}\ncustomers: []\n");
+  world.files.put("/list.yaml", "- atelier: 1\n");
+  EXPECT_TRUE(is_pipeline(world.files, "/stpes.yaml"));
+  EXPECT_FALSE(is_pipeline(world.files, "/customers.yaml"));
+  EXPECT_TRUE(is_pipeline(world.files, "/both.yaml"));
+  EXPECT_FALSE(is_pipeline(world.files, "/list.yaml"));
 }
 
 // A studio with its pipeline in one folder and tonight's batch in another.

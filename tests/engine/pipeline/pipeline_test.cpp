@@ -261,7 +261,7 @@ const WrongUse uses[] = {
      "/p.yaml:5:38: step 'a': module '/m.yaml' has no input 'txt'; it has text; did you mean 'text'?\n"},
     {"MissingInput", "  a: {use: m.yaml}\n", plain, "/p.yaml:5:3: step 'a': port 'text' is missing; expects text\n"},
     {"ListForAnInput", "  a: {use: m.yaml, in: {text: [story]}}\n", plain,
-     "/p.yaml:5:25: step 'a', port 'text': expects one text, is a list\n"},
+     "/p.yaml:5:25: step 'a', port 'text': expects one name, is a list\n"},
     {"WrongType", "  c: {use: count, in: {text: story}}\n  a: {use: m.yaml, in: {text: c}}\n", plain,
      "/p.yaml:6:31: step 'a', port 'text': expects text, 'c' is tally\n"},
     {"UnknownSource", "  a: {use: m.yaml, in: {text: stori}}\n", plain,
@@ -281,7 +281,6 @@ const WrongUse uses[] = {
      "'text'?\n"
      "/m.yaml:3:56: step 'l', param 'times': expects an integer from 1 to 100, is 0\n"},
     {"UnknownTypeWithin", "  a: {use: m.yaml, in: {x: story}}\n", "atelier: 1\ninputs: {x: {type: txt}}\nsteps: {}\n",
-     "/p.yaml:5:28: step 'a', port 'x': expects txt, 'story' is text\n"
      "/m.yaml:2:20: input 'x': no type is named 'txt'; expected one of blend, tally, text, texts; did you mean "
      "'text'?\n"},
     {"Itself", "  a: {use: m.yaml}\n", "atelier: 1\nsteps: {b: {use: ./m.yaml}}\n",
