@@ -30,11 +30,7 @@ Expected<void> check_free(Program& program, const fs::path& path) {
 }
 
 Expected<void> write_start(Program& program, const StartFile& start) {
-  const fs::path path = fs::absolute(start.path);
-  if (auto made = program.files.make_folders(path.parent_path()); !made) return made;
-  if (auto written = write_file(program.files, path, start.text); !written) return written;
-  fmt::print("{}\n", start.path.string());
-  return {};
+  return write_named_file(program, start.path, start.text);
 }
 
 Expected<void> new_pipeline(Program& program, const fs::path& folder) {

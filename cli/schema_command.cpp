@@ -8,19 +8,11 @@ namespace atelier::cli {
 namespace fs = std::filesystem;
 namespace {
 
-Expected<void> write_schema(Program& program, const fs::path& file, const Schema& schema) {
-  if (auto made = program.files.make_folders(fs::absolute(file).parent_path()); !made) return made;
-  if (auto written = write_file(program.files, fs::absolute(file), json_text(schema, kIndented) + "\n"); !written)
-    return written;
-  fmt::print("{}\n", file.string());
-  return {};
-}
-
 int write_schemas(Program& program, const fs::path& folder) {
   const std::pair<const char*, Schema> schemas[] = {{"pipeline.schema.json", pipeline_schema(program.registry)},
                                                     {"batch.schema.json", batch_schema()}};
   for (const auto& [name, schema] : schemas) {
-    const auto written = write_schema(program, folder / name, schema);
+    const auto written = write_named_file(program, folder / name, json_text(schema, kIndented) + "\n");
     if (written) continue;
     fmt::print(stderr, "atelier schema: {}\n", written.error().message);
     return kWrongInput;

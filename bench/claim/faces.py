@@ -57,21 +57,14 @@ class RealBench(Bench):
         super().__init__(options)
         self.assets = assets
         self.recogniser = Recogniser(assets / "models")
-        folders = [p for p in sorted((assets / "photos/customers").iterdir()) if p.is_dir()]
-        self.photos = {p.name: p for p in folders[: options.customers]}
 
-    def write_batch(self):
-        self.write_pipeline()
-        lines = ["atelier: 1", "pipeline: pipeline.yaml", "inputs:", f"  base: {self.o.base.resolve()}",
-                 f"  random: {self.assets / 'photos/random'}", "  style: style", "customers:"]
-        for name, photos in self.photos.items():
-            for seed in range(self.o.seeds):
-                lines.append(f"  - {{id: {name}-s{seed}, target: {photos}, params: {{seed: {seed}}}}}")
-        (self.out / "batch.yaml").write_text("\n".join(lines) + "\n")
+    def photos(self):
+        folders = [p for p in sorted((self.assets / "photos/customers").iterdir()) if p.is_dir()]
+        return {p.name: p for p in folders[: self.o.customers]}
 
     def references(self):
         found = {}
-        for name, photos in self.photos.items():
+        for name, photos in self.photos().items():
             vectors = [v for v in map(self.recogniser.vector, sorted(photos.glob("*.jpg"))) if v is not None]
             mean = np.mean(vectors, axis=0)
             found[name] = mean / np.linalg.norm(mean)
@@ -82,7 +75,7 @@ class RealBench(Bench):
         folder = self.draw(weights)
         rows = {m: [] for m in weights}
         for method in weights:
-            for name in self.photos:
+            for name in self.photos():
                 for seed in range(self.o.seeds):
                     for picture in sorted((folder / f"{name}-s{seed}" / method).glob("*.png")):
                         vector = self.recogniser.vector(picture)
@@ -101,7 +94,7 @@ def main():
         sys.exit("ATELIER_ASSETS does not name the folder of assets")
     bench = RealBench(arguments(__doc__).parse_args(), Path(os.environ["ATELIER_ASSETS"]).resolve())
     bench.render_style_and_random()
-    bench.write_batch()
+    bench.write_batch(random_photos=bench.assets / "photos/random")
     bench.reference = bench.references()
     curves = {m: {} for m in METHODS}
     for weight in GRID:

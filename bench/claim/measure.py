@@ -4,8 +4,8 @@ and has the probe of examples/base read the pictures.
 
 Methods are those of claim.yaml. The identity score of pictures is 1 - d / d0: d is the mean distance between what the
 probe reads of the person off them and off the customer's own photos, the identity's numbers and its features (hair
-colour, glasses, …; see distance()), d0 the same of pictures with the style alone. Methods are compared at the weight at which their score is that of `implicit` at 0.8,
-found by bisection. Intervals are of 95 %, by a bootstrap over customers. Writes results.json, table.md and curves.svg.
+colour, glasses, …; see distance()), d0 the same of pictures with the style alone. Methods are compared at the weight at
+which their score is that of `implicit` at 0.8, found by bisection. Intervals are of 95 %, by a bootstrap over customers. Writes results.json, table.md and curves.svg.
 """
 import argparse
 import json
@@ -89,13 +89,17 @@ class Bench:
         text = text.replace("../../pipelines", str(PIPELINE.parents[2] / "pipelines"))
         (self.out / "pipeline.yaml").write_text(text)
 
-    def write_batch(self):
+    def photos(self):
+        """id -> folder of each customer's photos, as the batch names it."""
+        return {f"p{number}": f"photos/p{number}" for number, _, _ in CUSTOMERS[: self.o.customers]}
+
+    def write_batch(self, random_photos="random"):
         self.write_pipeline()
-        lines = ["atelier: 1", "pipeline: pipeline.yaml", "inputs:",
-                 f"  base: {self.o.base.resolve()}", "  random: random", "  style: style", "customers:"]
-        for number, _, _ in CUSTOMERS[: self.o.customers]:
+        lines = ["atelier: 1", "pipeline: pipeline.yaml", "inputs:", f"  base: {self.o.base.resolve()}",
+                 f"  random: {random_photos}", "  style: style", "customers:"]
+        for name, folder in self.photos().items():
             for seed in range(self.o.seeds):
-                lines.append(f"  - {{id: p{number}-s{seed}, target: photos/p{number}, params: {{seed: {seed}}}}}")
+                lines.append(f"  - {{id: {name}-s{seed}, target: {folder}, params: {{seed: {seed}}}}}")
         (self.out / "batch.yaml").write_text("\n".join(lines) + "\n")
 
     def draw(self, weights):

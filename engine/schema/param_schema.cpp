@@ -26,8 +26,6 @@ ParamSpec element_of(const ParamSpec& list) {
   return element;
 }
 
-Schema value_schema(const ParamSpec& param);
-
 // A value of the JSON type, or a template that stands for one.
 Schema typed(const ParamSpec& param, const char* type) {
   Schema schema{{"type", {type, "string"}}, {"pattern", exact_template}};

@@ -317,7 +317,8 @@ TEST(RunBatch, StopsItselfAfterTooManyFailures) {
   world.files.put("/studio/anna/one.txt", "this must fail");
   const auto result = world.run();
   EXPECT_EQ(result.exit_code, 4);
-  EXPECT_THAT(result.summary, ::testing::HasSubstr("the run stopped itself: 1 customer failed, as many as --max-failures names; "));
+  EXPECT_THAT(result.summary,
+              ::testing::HasSubstr("the run stopped itself: 1 customer failed, as many as --max-failures names; "));
 }
 
 TEST(RunBatch, RefusesASecondRunIntoOneOutFolder) {
