@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cstdio>
 #include <thread>
@@ -105,6 +106,7 @@ std::vector<std::string> customers_of(const Batch& batch, const std::vector<std:
 }
 
 int run_it(Program& program, const RunCommandOptions& options) {
+  ::umask(S_IRWXG | S_IRWXO);  // whatever a library writes for a customer is its owner's only
   const Machine machine = this_machine(options);
   const auto devices = parse_devices(options.devices, machine);
   if (!devices) {
