@@ -36,6 +36,8 @@ int run(int argc, char** argv) {
   add_nodes_command(app, program);
   add_model_command(app, program);
   add_lora_command(app, program);
+  add_cache_command(app, program);
+  add_purge_command(app, program);
   add_doctor_command(app, program);
   try {
     app.parse(argc, argv);
