@@ -39,6 +39,8 @@ int run(int argc, char** argv) {
   add_schema_command(app, program);
   add_model_command(app, program);
   add_lora_command(app, program);
+  add_cache_command(app, program);
+  add_purge_command(app, program);
   add_doctor_command(app, program);
   try {
     app.parse(argc, argv);

@@ -65,6 +65,8 @@ void add_graph_command(CLI::App& app, Program& program);
 void add_nodes_command(CLI::App& app, Program& program);
 void add_model_command(CLI::App& app, Program& program);
 void add_lora_command(CLI::App& app, Program& program);
+void add_cache_command(CLI::App& app, Program& program);
+void add_purge_command(CLI::App& app, Program& program);
 void add_doctor_command(CLI::App& app, Program& program);
 
 }  // namespace atelier::cli

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cstdio>
 #include <thread>
@@ -111,7 +112,15 @@ void tell_report(Program& program, const fs::path& run, Store& store, bool json)
     fmt::print("report: {}\n", page->string());
 }
 
+std::vector<std::string> customers_of(const Batch& batch, const std::vector<std::string>& only) {
+  if (!only.empty()) return only;
+  std::vector<std::string> ids;
+  for (const auto& customer : batch.customers) ids.push_back(customer.id);
+  return ids;
+}
+
 int run_it(Program& program, const RunCommandOptions& options) {
+  ::umask(S_IRWXG | S_IRWXO);  // whatever a library writes for a customer is its owner's only
   const Machine machine = this_machine(options);
   const auto devices = parse_devices(options.devices, machine);
   if (!devices) {
@@ -137,9 +146,9 @@ int run_it(Program& program, const RunCommandOptions& options) {
   run.cache = cache->folder();
   run.versions = versions();
 
-  // Names the run to a collection of garbage beside it; the run's folder has its name only later.
-  const auto lease =
-      cache->leases().begin_run(fmt::format("{}-{}", getpid(), program.clock.wall().time_since_epoch().count()));
+  // Names the run to a collection of garbage or a purge beside it; the run's folder has its name only later.
+  const auto lease = cache->leases().begin_run(
+      fmt::format("{}-{}", getpid(), program.clock.wall().time_since_epoch().count()), customers_of(*batch, run.only));
   if (!lease) {
     fmt::print(stderr, "atelier: {}\n", lease.error().message);
     return kWrongInput;
@@ -149,16 +158,18 @@ int run_it(Program& program, const RunCommandOptions& options) {
   ThreadTicker ticker;
   Progress progress(progress_style(STDERR_FILENO), write_to_stderr);
   JsonLines lines;
-  const RunSeams seams{.registry = program.registry,
-                       .store = cache->store(),
-                       .ledger = cache->ledger(),
-                       .files = program.files,
-                       .clock = program.clock,
-                       .ticker = ticker,
-                       .stop = stop,
-                       .observers = {options.batch.json ? static_cast<Observer*>(&lines) : &progress},
-                       .abandon = [](int exit_code) { _exit(exit_code); },
-                       .hold = [&](std::span<const Digest> keys) { return (*lease)->hold(keys); }};
+  const RunSeams seams{
+      .registry = program.registry,
+      .store = cache->store(),
+      .ledger = cache->ledger(),
+      .files = program.files,
+      .clock = program.clock,
+      .ticker = ticker,
+      .stop = stop,
+      .observers = {options.batch.json ? static_cast<Observer*>(&lines) : &progress},
+      .abandon = [](int exit_code) { _exit(exit_code); },
+      .hold = [&](std::span<const Digest> keys) { return (*lease)->hold(keys); },
+      .own_paths = [&](std::span<const OwnedPath> paths) { return cache->ledger_on_disk().own_paths(paths); }};
   const RunResult result = run_batch(run, *batch, seams);
   print(result, options.batch.json);
   if (!result.folder.empty()) tell_report(program, result.folder, cache->store(), options.batch.json);

@@ -24,6 +24,13 @@ void make_private(const fs::path& path) {
     if (!entry->is_symlink(ignored)) restrict(entry->path());
 }
 
+// Folders on the way to an output may have been made by hand, open to others.
+void make_way_private(const fs::path& out, const fs::path& relative) {
+  std::error_code ignored;
+  fs::path at = out;
+  for (const auto& part : relative.parent_path()) fs::permissions(at /= part, fs::perms::owner_all, ignored);
+}
+
 fs::path hidden_beside(const fs::path& place, std::string_view ending) {
   return place.parent_path() / fmt::format(".{}.atelier-{}", place.filename().string(), ending);
 }
@@ -66,6 +73,7 @@ Expected<Digest> OutputWriter::write(const Artifact& artifact, const Digest& sou
   if (const auto fine = check_place(relative); !fine) return tl::unexpected(fine.error());
   const fs::path place = out_ / relative;
   if (const auto made = files_.make_folders(place.parent_path()); !made) return tl::unexpected(made.error());
+  make_way_private(out_, relative);
 
   const auto standing = files_.stat(place);
   if (!standing) return tl::unexpected(standing.error());

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "plan/file_digests.h"
 #include "plan/memory.h"
+#include "plan/owned_paths.h"
 #include "plan/planner.h"
 #include "run/event_log.h"
 #include "run/summary.h"
@@ -89,9 +90,19 @@ class Run {
       seams_.ledger.refresh();
       const auto plan = make_plan(batch_, plan_options(), {seams_.ledger, seams_.store, seams_.files, digest_});
       if (!plan) return plan.error();
+      if (const auto owned = own_paths(*plan, number); !owned) {
+        seams_.stop.halt(owned.error().message);
+        break;
+      }
       if (!run_wave(*plan, number)) break;
     }
     return {};
+  }
+
+  // Before anything is read or written for them.
+  Expected<void> own_paths(const Plan& plan, int wave) const {
+    if (!seams_.own_paths || wave > 1) return {};
+    return seams_.own_paths(owned_paths_of(plan, batch_, options_.out, folder_.path));
   }
 
   PlanOptions plan_options() const {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "artifact/owned_path.h"
 #include "artifact/store.h"
 #include "base/clock.h"
 #include "base/files.h"
@@ -52,6 +53,8 @@ struct RunSeams {  // all must outlive the run
   // Told the keys that the run uses, as they become known, so that a collection of garbage leaves them alone. May be
   // empty.
   std::function<Expected<void>(std::span<const Digest>)> hold{};
+  // Told whose the files are that the run reads and writes, so that a customer can be purged. May be empty.
+  std::function<Expected<void>(std::span<const OwnedPath>)> own_paths{};
 };
 
 enum class ExitCode {

@@ -26,6 +26,8 @@ Expected<void> remove_left_scratch(Files& files, const std::filesystem::path& ru
 Expected<RunFolder> open_run_folder(Files& files, const Clock& clock, const std::filesystem::path& out) {
   const auto runs = out / "runs";
   if (const auto made = files.make_folders(runs); !made) return tl::unexpected(made.error());
+  std::error_code ignored;
+  std::filesystem::permissions(runs, std::filesystem::perms::owner_all, ignored);  // it may have been made by hand
   auto lock = files.try_lock(runs / "lock");
   if (!lock) return tl::unexpected(lock.error());
   if (!*lock)

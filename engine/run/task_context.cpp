@@ -79,6 +79,10 @@ std::optional<Artifact> TaskContext::load_checkpoint() {
 // goes on from there. That it cannot be kept is no reason to fail: the report lacks a picture.
 Expected<void> TaskContext::save_checkpoint(const Artifact& state) {
   used_checkpoints_ = true;
+  if (own_) {
+    if (auto owned = own_(); !owned) return owned;
+    own_ = {};
+  }
   if (const Shown so_far = shown(); !so_far.empty())
     if (const auto kept = put_shown(around_.store, key_, so_far.to_artifact()); !kept)
       log_.add("no previews: " + kept.error().message);

@@ -1,6 +1,7 @@
 // run: what a running task may ask of the engine, for tasks of this process.
 #pragma once
 #include <atomic>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -26,8 +27,10 @@ class TaskContext final : public Context {
     const StopToken& stop;
     const RunFolder& folder;
   };
-  TaskContext(const Surroundings& around, TaskRef task, const Digest& key, int threads, StepLog& log)
-      : around_(around), task_(std::move(task)), key_(key), threads_(threads), log_(log) {}
+  // `own` is called before the first checkpoint, so that the ledger knows whose it is. May be empty.
+  using Own = std::function<Expected<void>()>;
+  TaskContext(const Surroundings& around, TaskRef task, const Digest& key, int threads, StepLog& log, Own own = {})
+      : around_(around), task_(std::move(task)), key_(key), threads_(threads), log_(log), own_(std::move(own)) {}
   ~TaskContext() override;  // removes the scratch folder
 
   bool stop_requested() const override { return around_.stop.requested(); }
@@ -50,6 +53,7 @@ class TaskContext final : public Context {
   Digest key_;
   int threads_;
   StepLog& log_;
+  Own own_;
   mutable std::mutex mutex_;
   std::filesystem::path scratch_;
   std::vector<std::string> warnings_;

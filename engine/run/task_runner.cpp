@@ -102,7 +102,13 @@ std::shared_ptr<const Record> TaskRunner::made_meanwhile(const Running& running,
 TaskResult TaskRunner::make(Running& running, const Digest& key) const {
   const Node& node = *around_.batch.pipeline.steps[running.task.step].node;
   Device& device = device_of(running);
-  TaskContext context(context_, running.ref, key, running.admission().threads, running.log);
+  const auto own = [&]() -> Expected<void> {
+    const auto owners = owners_of(around_.plan, around_.batch, running.task.id);
+    around_.lease.add(shown_key(key));
+    if (auto owned = around_.ledger.add_owners(shown_key(key), owners); !owned) return owned;
+    return around_.ledger.add_owners(key, owners);
+  };
+  TaskContext context(context_, running.ref, key, running.admission().threads, running.log, own);
   const auto inputs = inputs_.open(running.task.id, context, device);
   if (!inputs) return ended_with(running, inputs.error());
   const auto began = around_.clock.now();

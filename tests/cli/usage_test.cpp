@@ -38,7 +38,7 @@ const WrongWords usages[] = {
     {"NoCommand",
      {},
      "atelier: a command is missing; expected one of run, plan, report, validate, graph, nodes, new, schema, model, "
-     "lora, doctor\n"
+     "lora, cache, purge, doctor\n"
      "Try 'atelier --help'.\n"},
     {"NoCommandOfNew",
      {"new"},
@@ -47,6 +47,23 @@ const WrongWords usages[] = {
     {"NoCommandOfModel",
      {"model"},
      "atelier: a command is missing; expected one of init, info, convert\nTry 'atelier model --help'.\n"},
+    {"NoCommandOfCache",
+     {"cache"},
+     "atelier: a command is missing; expected one of ls, show, verify, gc\nTry 'atelier cache --help'.\n"},
+    {"SizeThatIsNone",
+     {"cache", "gc", "--max-size", "20X"},
+     "atelier: --max-size: expects a size as in 20G or 500M, is '20X'\nTry 'atelier cache gc --help'.\n"},
+    {"SizeBelowZero",
+     {"cache", "gc", "--max-size=-1G"},
+     "atelier: --max-size: expects a size as in 20G or 500M, is '-1G'\nTry 'atelier cache gc --help'.\n"},
+    {"AgeWithoutUnit",
+     {"cache", "gc", "--older-than", "30"},
+     "atelier: --older-than: expects an age as in 12h, 30d or 8w, is '30'\nTry 'atelier cache gc --help'.\n"},
+    {"NoRunsToKeep",
+     {"cache", "gc", "--keep-last-runs", "0"},
+     "atelier: --keep-last-runs: expects a whole number from 1 to 1000000, is '0'\n"
+     "Try 'atelier cache gc --help'.\n"},
+    {"NobodyToPurge", {"purge"}, "atelier: CUSTOMER is required\nTry 'atelier purge --help'.\n"},
     {"NoCommandOfLora",
      {"lora"},
      "atelier: a command is missing; expected one of info, diff, combine, resize, extract, fuse, convert, compare, "

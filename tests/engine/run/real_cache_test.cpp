@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "disk_studio.h"
@@ -35,10 +36,19 @@ TEST(RunOnDisk, LetsNobodyElseReadWhatItWrites) {
   DiskStudio studio(folder.path());
   studio.batch.customers[1].inputs["photos"] = folder.path() / "studio" / "ben";
   std::ofstream(folder.path() / "studio/ben/one.txt") << "this must fail";
+  for (const char* made_by_hand : {"anna", "runs"}) {
+    fs::create_directories(studio.options.out / made_by_hand);
+    fs::permissions(studio.options.out / made_by_hand, fs::perms::all);
+  }
   ASSERT_EQ(studio.run().exit_code, 1);
-  for (const auto& entry : fs::recursive_directory_iterator(studio.options.out))
-    EXPECT_EQ(entry.status().permissions() & (fs::perms::group_all | fs::perms::others_all), fs::perms::none)
-        << entry.path();
+  constexpr auto kFile = fs::perms::owner_read | fs::perms::owner_write;
+  std::set<std::string> seen;
+  for (const fs::path& below : {studio.options.out, folder.path() / "cache"})
+    for (const auto& entry : fs::recursive_directory_iterator(below)) {
+      EXPECT_EQ(entry.status().permissions(), entry.is_directory() ? fs::perms::owner_all : kFile) << entry.path();
+      seen.insert(entry.path().extension());
+    }
+  for (const char* kind : {".txt", ".jsonl", ".log", ".h5", ".sqlite"}) EXPECT_TRUE(seen.contains(kind)) << kind;
 }
 
 TEST(RunOnDisk, MakesDamagedContentAgainAndComesToTheSameOutputs) {

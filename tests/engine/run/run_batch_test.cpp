@@ -7,7 +7,9 @@
 #include <condition_variable>
 #include <set>
 #include <sstream>
+#include <string>
 
+#include "artifact/shown.h"
 #include "run_world.h"
 
 namespace atelier {
@@ -273,6 +275,41 @@ TEST(RunBatch, StopsWithTheSignalsCodeAndGoesOnAtTheLastCheckpoint) {
   for (const auto& name : world.recorder.names("task_finished"))
     EXPECT_EQ(std::count(finished_before.begin(), finished_before.end(), name), 0) << name << " ran twice";
   EXPECT_EQ(world.outputs(), undisturbed.outputs());
+}
+
+TEST(RunBatch, LeavesNoCheckpointWithoutItsOwners) {
+  RunWorld world;
+  std::atomic<int> steps{0};
+  world.probe->on_learn_step = [&](std::int64_t step) {
+    ++steps;
+    if (step == 2 && steps == 3) world.stop->request(15);
+  };
+  ASSERT_EQ(world.run().exit_code, 143);
+  ASSERT_EQ(world.store.checkpoints(), 1U);
+  int owned = 0;
+  for (const auto& started : world.recorder.all<TaskStarted>()) {
+    if (!started.key || !world.store.checkpoint(*started.key)) continue;
+    ++owned;
+    const auto owners = world.ledger.owners(*started.key);
+    EXPECT_FALSE(owners.empty());
+    EXPECT_EQ(world.ledger.owners(shown_key(*started.key)), owners);
+  }
+  EXPECT_EQ(owned, 1);
+}
+
+TEST(RunBatch, TellsWhoseTheFilesAreThatItReadsAndWrites) {
+  RunWorld world;
+  world.options.only = {"anna", "ben"};
+  const auto result = world.run();
+  std::map<std::string, std::set<std::pair<PathKind, std::string>>> by_customer;
+  for (const auto& [kind, path, owner] : world.owned) by_customer[customer_of(owner)].emplace(kind, path.string());
+  const auto expected = [&](const std::string& id) {
+    return std::set<std::pair<PathKind, std::string>>{{PathKind::input, "/studio/" + id},
+                                                      {PathKind::output, "/out/" + id + "/person.txt"},
+                                                      {PathKind::output, "/out/" + id + "/model"},
+                                                      {PathKind::run, result.folder.string()}};
+  };
+  EXPECT_EQ(by_customer, (decltype(by_customer){{"anna", expected("anna")}, {"ben", expected("ben")}}));
 }
 
 TEST(RunBatch, SaysThatItWasStopped) {

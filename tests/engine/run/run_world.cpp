@@ -81,9 +81,14 @@ RunResult RunWorld::run() {
                     .ticker = *ticker,
                     .stop = *stop,
                     .observers = {&recorder},
-                    .abandon = [this](int code) {
-                      abandoned_code = code;
-                      abandoned.release();
+                    .abandon =
+                        [this](int code) {
+                          abandoned_code = code;
+                          abandoned.release();
+                        },
+                    .own_paths = [this](std::span<const OwnedPath> paths) -> Expected<void> {
+                      owned.assign(paths.begin(), paths.end());
+                      return {};
                     }});
 }
 

@@ -94,6 +94,28 @@ TEST(TaskContext, KeepsCheckpointsUnderTheTasksKey) {
   EXPECT_TRUE(desk.context->load_checkpoint());
 }
 
+TEST(TaskContext, TellsWhoseItsCheckpointsAreBeforeTheFirst) {
+  Desk desk;
+  int told = 0;
+  const auto own = [&]() -> Expected<void> {
+    ++told;
+    EXPECT_EQ(desk.store.checkpoints(), 0U);
+    return {};
+  };
+  TaskContext context(desk.around, TaskRef{7, 1, "person/anna"}, desk.key, 3, desk.log, own);
+  ASSERT_TRUE(context.save_checkpoint(text_artifact("half")));
+  ASSERT_TRUE(context.save_checkpoint(text_artifact("more")));
+  EXPECT_EQ(told, 1);
+}
+
+TEST(TaskContext, SavesNoCheckpointThatNobodyOwns) {
+  Desk desk;
+  const auto own = []() -> Expected<void> { return failure("the ledger says no"); };
+  TaskContext context(desk.around, TaskRef{7, 1, "person/anna"}, desk.key, 3, desk.log, own);
+  EXPECT_EQ(context.save_checkpoint(text_artifact("half")).error().message, "the ledger says no");
+  EXPECT_EQ(desk.store.checkpoints(), 0U);
+}
+
 TEST(TaskContext, HeedsTheStopOfTheRun) {
   Desk desk;
   EXPECT_FALSE(desk.context->stop_requested());
