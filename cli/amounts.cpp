@@ -1,76 +1,10 @@
 #include "cli/amounts.h"
 
 #include <fmt/format.h>
-#include <charconv>
-#include <cmath>
+
+#include "base/amounts.h"
 
 namespace atelier::cli {
-namespace {
-
-// A number that is not negative, and what follows it without spaces.
-struct Amount {
-  double number = 0;
-  std::string_view unit;
-};
-
-std::optional<Amount> amount_of(std::string_view text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-  if (error != std::errc() || !std::isfinite(number) || std::signbit(number)) return std::nullopt;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  return Amount{number, text};
-}
-
-}  // namespace
-
-std::optional<std::uint64_t> bytes_of(std::string_view text) {
-  auto amount = amount_of(text);
-  if (!amount) return std::nullopt;
-  auto unit = amount->unit;
-  if (unit.ends_with('B')) unit.remove_suffix(1);
-  const bool binary = unit.size() == 2 && unit[1] == 'i';
-  if (binary) unit.remove_suffix(1);
-  double factor = 1;
-  if (!unit.empty()) {
-    const auto power = std::string_view("KMGT").find(unit);
-    if (unit.size() != 1 || power == std::string_view::npos) return std::nullopt;
-    factor = std::pow(binary ? 1024.0 : 1000.0, static_cast<double>(power + 1));
-  }
-  constexpr double most = 1e18;  // well within 64 bits
-  const double bytes = amount->number * factor;
-  if (bytes > most) return std::nullopt;
-  return static_cast<std::uint64_t>(bytes);
-}
-
-std::optional<std::chrono::seconds> age_of(std::string_view text) {
-  const auto amount = amount_of(text);
-  if (!amount || amount->unit.size() != 1) return std::nullopt;
-  double unit_s = 0;
-  switch (amount->unit[0]) {
-    case 's':
-      unit_s = 1;
-      break;
-    case 'm':
-      unit_s = 60;
-      break;
-    case 'h':
-      unit_s = 3600;
-      break;
-    case 'd':
-      unit_s = 86400;
-      break;
-    case 'w':
-      unit_s = 7 * 86400;
-      break;
-    default:
-      return std::nullopt;
-  }
-  constexpr double most_s = 1e9;  // thirty years, so that nanoseconds stay within 64 bits
-  const double seconds = amount->number * unit_s;
-  if (seconds > most_s) return std::nullopt;
-  return std::chrono::seconds(static_cast<std::int64_t>(seconds));
-}
 
 CLI::Validator a_size() {
   return {[](const std::string& text) {
@@ -81,7 +15,14 @@ CLI::Validator a_size() {
 
 CLI::Validator an_age() {
   return {[](const std::string& text) {
-            return age_of(text) ? "" : fmt::format("expects an age as in 12h, 30d or 8w, is '{}'", text);
+            return duration_of(text) ? "" : fmt::format("expects an age as in 12h, 30d or 8w, is '{}'", text);
+          },
+          ""};
+}
+
+CLI::Validator a_time() {
+  return {[](const std::string& text) {
+            return duration_of(text) ? "" : fmt::format("expects a time as in 90s, 30m or 2h, is '{}'", text);
           },
           ""};
 }

@@ -1,20 +1,11 @@
-// cli: sizes and ages as people write them.
+// cli: checks of sizes and times among the options.
 #pragma once
-#include <chrono>
 #include <CLI/CLI.hpp>
-#include <cstdint>
-#include <optional>
-#include <string_view>
 
 namespace atelier::cli {
 
-// "20G", "1.5 TB", "500MiB" or plain bytes; K, M, G and T are powers of 1000, with an i of 1024.
-std::optional<std::uint64_t> bytes_of(std::string_view text);
-
-// "90s", "30m", "12h", "30d", "8w".
-std::optional<std::chrono::seconds> age_of(std::string_view text);
-
 CLI::Validator a_size();
 CLI::Validator an_age();
+CLI::Validator a_time();
 
 }  // namespace atelier::cli

@@ -14,8 +14,12 @@ Expected<fs::path> cache_folder(const fs::path& given) {
 }
 
 std::unique_ptr<Cache> open_cache_for(Program& program, const BatchOptions& options) {
-  const auto folder = cache_folder(options.cache);
-  auto cache = folder ? open_cache(
+  return open_cache(program, options.cache);
+}
+
+std::unique_ptr<Cache> open_cache(Program& program, const fs::path& given) {
+  const auto folder = cache_folder(given);
+  auto cache = folder ? atelier::open_cache(
                             program.files, *folder,
                             [](const std::string& sentence) { log(LogLevel::warning, sentence); }, program.clock)
                       : tl::unexpected(folder.error());

@@ -10,6 +10,8 @@ namespace atelier::cli {
 // Null where it cannot be opened: told on standard error, and kWrongInput in program.exit_code.
 std::unique_ptr<Cache> open_cache_for(Program& program, const BatchOptions& options);
 
+std::unique_ptr<Cache> open_cache(Program& program, const std::filesystem::path& given);
+
 // The folder alone.
 Expected<std::filesystem::path> cache_folder(const std::filesystem::path& given);
 

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "cache/gc.h"
+#include "base/amounts.h"
 #include "cli/amounts.h"
 #include "cli/cache_commands.h"
 #include "cli/json_text.h"
@@ -52,7 +53,7 @@ int collect_it(Program& program, const GcCommandOptions& options) {
   if (!cache) return program.exit_code;
   GcOptions gc;
   if (!options.max_size.empty()) gc.max_bytes = bytes_of(options.max_size);
-  if (!options.older_than.empty()) gc.max_age = age_of(options.older_than);
+  if (!options.older_than.empty()) gc.max_age = duration_of(options.older_than);
   gc.keep_last_runs = options.keep_last_runs;
   gc.dry_run = options.dry_run;
   const auto result = collect_garbage(program.files, *cache, program.clock, gc);

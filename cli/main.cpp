@@ -42,6 +42,7 @@ int run(int argc, char** argv) {
   add_cache_command(app, program);
   add_purge_command(app, program);
   add_doctor_command(app, program);
+  add_worker_command(app, program);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version

@@ -68,5 +68,6 @@ void add_lora_command(CLI::App& app, Program& program);
 void add_cache_command(CLI::App& app, Program& program);
 void add_purge_command(CLI::App& app, Program& program);
 void add_doctor_command(CLI::App& app, Program& program);
+void add_worker_command(CLI::App& app, Program& program);
 
 }  // namespace atelier::cli

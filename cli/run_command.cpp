@@ -2,9 +2,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cstdio>
-#include <thread>
 
+#include "base/amounts.h"
 #include "base/log.h"
+#include "cli/amounts.h"
 #include "cli/cache_folder.h"
 #include "cli/json_lines.h"
 #include "cli/json_text.h"
@@ -12,8 +13,8 @@
 #include "cli/program.h"
 #include "cli/run_report.h"
 #include "cli/signals.h"
+#include "cli/this_machine.h"
 #include "cli/versions.h"
-#include "diffusion/machine.h"
 #include "run/progress.h"
 #include "run/run_batch.h"
 
@@ -25,15 +26,17 @@ constexpr std::uint64_t kMostCores = 4096;
 constexpr std::uint64_t kMostThreads = 1024;
 constexpr std::uint64_t kMostCustomers = 1'000'000;
 constexpr std::uint64_t kOneDay_s = 86400;
-constexpr std::uint64_t kMostRetries = 100;
 
 struct RunCommandOptions {
   BatchOptions batch;
   std::string devices;
   int cores = 0;
+  std::string memory;
+  std::optional<bool> isolate;
   int threads_per_device = 1;
   std::size_t window = 0;
   int grace_s = 20;
+  std::string hung_after = "15m";
   int retries = RunOptions{}.retries;
   std::size_t max_failures = 0;
 };
@@ -48,6 +51,12 @@ void add_options(CLI::App& command, RunCommandOptions& options) {
       ->type_name("N")
       ->check(whole_number(1, kMostCores));
   command
+      .add_option("--memory", options.memory, "Memory to use, as in 16G: tasks start while their estimates fit [all]")
+      ->type_name("SIZE")
+      ->check(a_size());
+  command.add_flag("--isolate,!--no-isolate", options.isolate,
+                   "Run the tasks of each device in a process of their own, whose crash costs one task [for CUDA]");
+  command
       .add_option("--threads-per-device", options.threads_per_device,
                   "Threads of a training on a CPU device; results are equal to the bit for equal ones")
       ->type_name("N")
@@ -61,10 +70,18 @@ void add_options(CLI::App& command, RunCommandOptions& options) {
       ->check(whole_number(0, kOneDay_s))
       ->capture_default_str();
   command
-      .add_option("--retries", options.retries,
-                  "How often a task is tried again after a failure that may pass, as of a disk; waits 1 s, 4 s, 16 s …")
+      .add_option("--hung-after", options.hung_after,
+                  "A task without a sign of life for so long is given up, with its device; 0s: never")
+      ->type_name("TIME")
+      ->check(a_time())
+      ->capture_default_str();
+  command
+      .add_option(
+          "--retries", options.retries,
+          "How often a task is tried again after a failure that may pass, as of a disk, where its step does not say; "
+          "waits 1 s, 4 s, 16 s …")
       ->type_name("N")
-      ->check(whole_number(0, kMostRetries))
+      ->check(whole_number(0, std::uint64_t{most_retries}))
       ->capture_default_str();
   command
       .add_option("--max-failures", options.max_failures,
@@ -73,14 +90,11 @@ void add_options(CLI::App& command, RunCommandOptions& options) {
       ->check(whole_number(1, kMostCustomers));
 }
 
-Machine this_machine(const RunCommandOptions& options) {
-  Machine machine;
-  machine.cores =
-      options.cores > 0 ? options.cores : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  machine.cuda_devices = diffusion::cuda_device_count();
-  machine.cuda_memory_bytes = diffusion::cuda_memory_bytes();
-  machine.memory_bytes =
-      static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGE_SIZE));
+// What the run may use of the machine.
+Machine machine_for(const RunCommandOptions& options) {
+  Machine machine = this_machine();
+  if (options.cores > 0) machine.cores = options.cores;
+  if (!options.memory.empty()) machine.memory_bytes = *bytes_of(options.memory);
   return machine;
 }
 
@@ -119,9 +133,19 @@ std::vector<std::string> customers_of(const Batch& batch, const std::vector<std:
   return ids;
 }
 
+// This program again, whatever it is called now.
+std::vector<WorkerCommand> worker_commands(const std::vector<DeviceName>& devices, const fs::path& cache) {
+  std::vector<WorkerCommand> commands;
+  for (const auto& device : devices)
+    commands.push_back(
+        {.device = device.text(),
+         .arguments = {"/proc/self/exe", "worker", "--device", device.text(), "--cache", cache.string()}});
+  return commands;
+}
+
 int run_it(Program& program, const RunCommandOptions& options) {
   ::umask(S_IRWXG | S_IRWXO);  // whatever a library writes for a customer is its owner's only
-  const Machine machine = this_machine(options);
+  const Machine machine = machine_for(options);
   const auto devices = parse_devices(options.devices, machine);
   if (!devices) {
     fmt::print(stderr, "{}\n", devices.error().message);
@@ -140,6 +164,7 @@ int run_it(Program& program, const RunCommandOptions& options) {
   run.threads_per_device = options.threads_per_device;
   run.window = options.window;
   run.grace = std::chrono::seconds(options.grace_s);
+  run.hung_after = *duration_of(options.hung_after);
   run.retries = options.retries;
   run.most_failed_customers = options.max_failures;
   run.watched_folders = {cache->folder()};
@@ -153,6 +178,10 @@ int run_it(Program& program, const RunCommandOptions& options) {
     fmt::print(stderr, "atelier: {}\n", lease.error().message);
     return kWrongInput;
   }
+  const auto processes = make_posix_processes();
+  std::unique_ptr<Workers> workers;
+  if (options.isolate.value_or(devices->front().cuda))
+    workers = make_process_workers(*processes, worker_commands(*devices, cache->folder()));
   StopToken stop;
   const SignalStop signals(stop);
   ThreadTicker ticker;
@@ -169,10 +198,15 @@ int run_it(Program& program, const RunCommandOptions& options) {
       .observers = {options.batch.json ? static_cast<Observer*>(&lines) : &progress},
       .abandon = [](int exit_code) { _exit(exit_code); },
       .hold = [&](std::span<const Digest> keys) { return (*lease)->hold(keys); },
-      .own_paths = [&](std::span<const OwnedPath> paths) { return cache->ledger_on_disk().own_paths(paths); }};
+      .own_paths = [&](std::span<const OwnedPath> paths) { return cache->ledger_on_disk().own_paths(paths); },
+      .workers = workers.get()};
   const RunResult result = run_batch(run, *batch, seams);
   print(result, options.batch.json);
   if (!result.folder.empty()) tell_report(program, result.folder, cache->store(), options.batch.json);
+  if (result.left_behind) {  // a thread that hangs would be waited for
+    std::fflush(nullptr);
+    _exit(result.exit_code);
+  }
   return result.exit_code;
 }
 

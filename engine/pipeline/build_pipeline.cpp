@@ -100,6 +100,8 @@ class PipelineBuilder {
     step.name = expanded.name();
     step.node = expanded.node;
     step.position = expanded.declaration->position;
+    step.retries = said(expanded, &StepDeclaration::retries);
+    step.timeout = said(expanded, &StepDeclaration::timeout);
     step.inputs = ports;
     for (auto& port : step.inputs)
       for (auto& source : port.sources)
@@ -113,6 +115,15 @@ class PipelineBuilder {
     }
     result_.steps.push_back(std::move(step));
     scope_is_known_.push_back(is_whole(expanded, ports));
+  }
+
+  // By the step itself, or by the nearest module around it.
+  template <class T>
+  static std::optional<T> said(const ExpandedStep& expanded, std::optional<T> StepDeclaration::*what) {
+    if (expanded.declaration->*what) return expanded.declaration->*what;
+    for (const Instance* at = expanded.instance; at->step; at = at->parent)
+      if (at->step->*what) return at->step->*what;
+    return {};
   }
 
   void bind_params(PipelineStep& step, const ExpandedStep& expanded) {

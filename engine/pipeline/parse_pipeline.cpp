@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/amounts.h"
 #include "base/nearest.h"
 #include "pipeline/pipeline_file.h"
 #include "pipeline/template.h"
@@ -16,7 +17,7 @@ using Names = std::vector<std::string>;
 
 const Names pipeline_keys{"atelier", "name", "params", "inputs", "steps", "outputs"};
 const Names input_keys{"type", "scope"};
-const Names step_keys{"use", "in", "with"};
+const Names step_keys{"use", "in", "with", "retries", "timeout"};
 const Names output_keys{"from", "path"};
 const Names scopes{"batch", "customer"};
 // A customer in a batch has these keys beside its inputs.
@@ -139,7 +140,29 @@ class PipelineParser {
       if (reader_.is_map(*with, what + ", key 'with'"))
         for (std::size_t i = 0; i < with->keys.size(); ++i) parse_param(step, with->keys[i], with->items[i], what);
     }
+    if (const YamlNode* retries = node.find("retries")) step.retries = parse_retries(*retries, what);
+    if (const YamlNode* timeout = node.find("timeout")) step.timeout = parse_timeout(*timeout, what);
     if (node.incomplete) step.in_is_whole = step.with_is_whole = false;
+  }
+
+  std::optional<int> parse_retries(const YamlNode& node, const std::string& what) {
+    const auto value = reader_.value(node, what + ", key 'retries'");
+    if (!value) return {};
+    if (value->is(ValueType::integer) && value->integer() >= 0 && value->integer() <= most_retries)
+      return static_cast<int>(value->integer());
+    reader_.tell(reader_.position(node), fmt::format("{}, key 'retries': expects an integer from 0 to {}, is {}", what,
+                                                     most_retries, value->show()));
+    return {};
+  }
+
+  std::optional<std::chrono::seconds> parse_timeout(const YamlNode& node, const std::string& what) {
+    const auto text = reader_.text(node, what + ", key 'timeout'");
+    if (!text) return {};
+    const auto time = duration_of(*text);
+    if (time && time->count() > 0) return time;
+    reader_.tell(reader_.position(node),
+                 fmt::format("{}, key 'timeout': expects a time as in 90s, 30m or 2h, is {}", what, *text));
+    return {};
   }
 
   void parse_port(StepDeclaration& step, const YamlNode::Key& key, const YamlNode& node, const std::string& what) {

@@ -1,9 +1,11 @@
 // pipeline: a pipeline after validation: modules flattened into steps, every name resolved to an index, every param
 // either a value or a template over the pipeline's params. Made by load_pipeline(), read by plan.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,8 @@
 namespace atelier {
 
 enum class Scope { customer, batch };
+
+inline constexpr int most_retries = 100;
 
 struct PipelineParam {
   std::string name;
@@ -66,9 +70,11 @@ struct PortBinding {
 struct PipelineStep {
   std::string name;  // with its modules: "target_set.align"
   const Node* node = nullptr;
-  std::vector<PortBinding> inputs;   // in the order of the node's spec; a port that is absent is not here
-  std::vector<ParamBinding> params;  // those given
-  Scope scope = Scope::batch;        // customer where an input, directly or not, or ${customer}, makes it so
+  std::vector<PortBinding> inputs;              // in the order of the node's spec; a port that is absent is not here
+  std::vector<ParamBinding> params;             // those given
+  std::optional<int> retries;                   // after a failure that may pass; absent: as the run says
+  std::optional<std::chrono::seconds> timeout;  // of each try; absent: none
+  Scope scope = Scope::batch;                   // customer where an input, directly or not, or ${customer}, makes it so
   SourcePosition position;
 };
 

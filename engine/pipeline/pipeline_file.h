@@ -1,5 +1,6 @@
 // pipeline: what a pipeline file declares, before names are looked up: a pipeline and a module are read alike.
 #pragma once
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -41,6 +42,8 @@ struct StepDeclaration {
   SourcePosition use_position;
   std::vector<PortDeclaration> in;
   std::vector<ParamDeclaration> with;
+  std::optional<int> retries;                     // of a module: of each of its steps that says nothing itself,
+  std::optional<std::chrono::seconds> timeout;    // and this likewise
   bool in_is_whole = true, with_is_whole = true;  // false: no port, or param, counts as missing
 
   bool uses_module() const;

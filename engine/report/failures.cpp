@@ -30,6 +30,7 @@ std::string kind_in_words(const std::string& kind) {
   static const std::map<std::string, std::string> words{{"input", "what was given is wrong"},
                                                         {"transient", "tried again without success"},
                                                         {"out_of_memory", "out of memory"},
+                                                        {"crashed", "the process that it ran in is gone"},
                                                         {"fault", "a bug or a broken machine"},
                                                         {"input_lost", "what it needs was lost"}};
   const auto found = words.find(kind);

@@ -3,6 +3,7 @@
 #include <tbb/flow_graph.h>
 #include <tbb/task_arena.h>
 
+#include <map>
 #include <mutex>
 #include <set>
 
@@ -23,14 +24,14 @@ constexpr std::uint32_t settled_before = static_cast<std::uint32_t>(-1);
 class FlowRunner::Graph {
  public:
   Graph(const Plan& plan, Scheduler& scheduler, Executor& executor, FlowTasks& tasks, const Clock& clock,
-        StopToken& stop, int retries)
+        StopToken& stop, std::chrono::seconds hung_after)
       : plan_(plan),
         scheduler_(scheduler),
         executor_(executor),
         tasks_(tasks),
         clock_(clock),
         stop_(stop),
-        retries_(retries),
+        hung_after_(hung_after),
         tries_(plan.tasks.size()) {}
 
   void run(const std::vector<bool>& settled) {
@@ -56,6 +57,7 @@ class FlowRunner::Graph {
     {
       const std::lock_guard hold(mutex_);
       if (!steps_) return;
+      guarded([&] { give_up_hung(); });
       if (in_flight_ == 0) pump();
       withdrawn = std::move(withdrawn_);
       withdrawn_.clear();
@@ -179,9 +181,12 @@ class FlowRunner::Graph {
     guarded([&] {
       if (stop_.requested()) return withdraw();
       for (const Admission& admission : scheduler_.admit(clock_.now())) {
-        const int attempt = tries_[index_of(admission.task)].attempts + 1;
-        executor_.start({admission, attempt}, [this](const Assignment& done, TaskResult result) noexcept {
-          finish(done.admission.task, std::move(result));
+        const auto limits = tasks_.limits(admission.task);
+        const Assignment assignment{admission, tries_[index_of(admission.task)].attempts + 1,
+                                    std::make_shared<Attempt>(clock_, limits.timeout)};
+        running_.insert_or_assign(admission.task, assignment);
+        executor_.start(assignment, [this](const Assignment& done, TaskResult result) noexcept {
+          finish(done, std::move(result));
         });
       }
     });
@@ -201,12 +206,45 @@ class FlowRunner::Graph {
     tasks_.ended(id, std::move(result));
   }
 
-  // The executor's answer, on one of its threads. After the wait is released this object may be gone.
-  void finish(TaskId id, TaskResult result) noexcept {
+  bool kill(const Assignment& assignment) {
+    const auto silent = std::chrono::duration_cast<std::chrono::seconds>(assignment.attempt->silent_for());
+    if (!executor_.kill(assignment)) return false;
+    assignment.attempt->killed(silent);
+    (void)assignment.attempt->sign();  // not again with the next beat
+    return true;
+  }
+
+  // A thread cannot be ended from outside: it is left behind, and with it the device, whose state nobody knows.
+  void give_up_hung() {
+    if (hung_after_.count() == 0) return;
+    std::vector<Assignment> hung;
+    bool left_behind = false;
+    for (const auto& [id, assignment] : running_)
+      if (assignment.attempt->silent_for() >= hung_after_) hung.push_back(assignment);
+    for (const Assignment& assignment : hung) {
+      const TaskId id = assignment.admission.task;
+      if (kill(assignment)) continue;
+      left_behind = true;
+      assignment.attempt->give_up();
+      running_.erase(id);
+      executor_.give_up(assignment);
+      if (assignment.admission.device) scheduler_.drain(*assignment.admission.device);
+      end(id, tasks_.hung(assignment));
+      withdrawn_.push_back(id);
+    }
+    if (left_behind && !scheduler_.any_device()) stop_.halt("no device is left that has not hung");
+  }
+
+  // The executor's answer, on one of its threads. After the wait is released this object may be gone, but for an answer
+  // that nobody waits for any more.
+  void finish(const Assignment& done, TaskResult result) noexcept {
+    const TaskId id = done.admission.task;
     Work::gateway_type* gateway = nullptr;
     std::vector<TaskId> withdrawn;
     {
       const std::lock_guard hold(mutex_);
+      if (done.attempt->given_up()) return;
+      running_.erase(id);
       bool again = false;
       guarded([&] { again = try_again(id, result); });
       if (!again) {
@@ -238,7 +276,7 @@ class FlowRunner::Graph {
       return true;
     }
     if (result.state != State::failed) return false;
-    const auto retry = retry_after(result.error.kind, ++tries.attempts, retries_);
+    const auto retry = retry_after(result.error.kind, ++tries.attempts, tasks_.limits(id).retries, result.crashed);
     if (!retry) return false;
     if (stop_.requested()) {
       result.state = State::stopped;
@@ -267,7 +305,7 @@ class FlowRunner::Graph {
   FlowTasks& tasks_;
   const Clock& clock_;
   StopToken& stop_;
-  int retries_;
+  std::chrono::seconds hung_after_;
 
   std::vector<std::unique_ptr<Step>>* steps_ = nullptr;  // while run() runs
   std::size_t outputs_from_ = 0;                         // index of the first output's node
@@ -275,12 +313,13 @@ class FlowRunner::Graph {
   std::mutex mutex_;                                     // for all below, the Scheduler and FlowTasks
   std::size_t in_flight_ = 0;                            // messages put and not yet handled
   std::vector<Tries> tries_;
-  std::vector<TaskId> withdrawn_;  // ended by a stop, to be answered once the mutex is free
+  std::map<TaskId, Assignment> running_;
+  std::vector<TaskId> withdrawn_;  // ended by a stop or given up, to be answered once the mutex is free
 };
 
 FlowRunner::FlowRunner(const Plan& plan, Scheduler& scheduler, Executor& executor, FlowTasks& tasks, const Clock& clock,
-                       StopToken& stop, int retries)
-    : graph_(std::make_unique<Graph>(plan, scheduler, executor, tasks, clock, stop, retries)) {}
+                       StopToken& stop, std::chrono::seconds hung_after)
+    : graph_(std::make_unique<Graph>(plan, scheduler, executor, tasks, clock, stop, hung_after)) {}
 FlowRunner::~FlowRunner() = default;
 void FlowRunner::run(const std::vector<bool>& settled) { graph_->run(settled); }
 void FlowRunner::beat() { graph_->beat(); }

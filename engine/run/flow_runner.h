@@ -30,7 +30,13 @@
 
 namespace atelier {
 
-// What the FlowRunner asks of the run. `blocked` and `ended` are called by one thread at a time.
+// What a task may have.
+struct TaskLimits {
+  int retries = 0;                                // of what is transient
+  std::optional<std::chrono::seconds> timeout{};  // of each try; absent: any time
+};
+
+// What the FlowRunner asks of the run, by one thread at a time.
 class FlowTasks {
  public:
   virtual ~FlowTasks() = default;
@@ -39,18 +45,22 @@ class FlowTasks {
   virtual void ended(TaskId task, TaskResult result) = 0;
   virtual void retried(TaskId task, const TaskResult& result, int attempt, std::chrono::milliseconds delay,
                        bool alone) = 0;
+  virtual TaskLimits limits(TaskId task) const = 0;
+  // How a task ends that gives no sign of life and is given up, with its device.
+  virtual TaskResult hung(const Assignment& assignment) = 0;
 };
 
 class FlowRunner {
  public:
-  // All must outlive it. `retries`: of what is transient.
+  // All must outlive it. A task that gives no sign of life for `hung_after` is given up; 0: none is.
   FlowRunner(const Plan& plan, Scheduler& scheduler, Executor& executor, FlowTasks& tasks, const Clock& clock,
-             StopToken& stop, int retries);
+             StopToken& stop, std::chrono::seconds hung_after);
   ~FlowRunner();
 
   // Runs every task that has not been `settled` before; returns when all have ended.
   void run(const std::vector<bool>& settled);
-  // To be called now and then from another thread while run() runs: starts what has become due, sees a stop.
+  // To be called now and then from another thread while run() runs: starts what has become due, sees a stop and what
+  // hangs.
   void beat();
 
  private:

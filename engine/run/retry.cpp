@@ -13,7 +13,8 @@ constexpr milliseconds first_look{50}, longest_look{2000};
 
 }  // namespace
 
-std::optional<Retry> retry_after(ErrorKind kind, int attempt, int retries) {
+std::optional<Retry> retry_after(ErrorKind kind, int attempt, int retries, bool crashed) {
+  if (crashed) return attempt == 1 ? std::optional(Retry{}) : std::nullopt;
   if (kind == ErrorKind::out_of_memory && attempt == 1) return Retry{.alone = true};
   if (kind != ErrorKind::transient || attempt > retries) return {};
   milliseconds delay = first_delay;

@@ -1,7 +1,9 @@
 #include "run/run_batch.h"
 
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -51,6 +53,8 @@ class Run {
     return result();
   }
 
+  bool left_behind() const { return !left_behind_.empty(); }
+
  private:
   std::vector<Observer*> observers() {
     std::vector<Observer*> all{event_log_.get(), &summary_};
@@ -88,13 +92,14 @@ class Run {
   std::optional<Error> run_waves() {
     for (int number = 1; !seams_.stop.requested(); ++number) {
       seams_.ledger.refresh();
-      const auto plan = make_plan(batch_, plan_options(), {seams_.ledger, seams_.store, seams_.files, digest_});
-      if (!plan) return plan.error();
+      auto made = make_plan(batch_, plan_options(), {seams_.ledger, seams_.store, seams_.files, digest_});
+      if (!made) return made.error();
+      const auto plan = std::make_shared<const Plan>(std::move(*made));
       if (const auto owned = own_paths(*plan, number); !owned) {
         seams_.stop.halt(owned.error().message);
         break;
       }
-      if (!run_wave(*plan, number)) break;
+      if (!run_wave(plan, number)) break;
     }
     return {};
   }
@@ -113,25 +118,35 @@ class Run {
   }
 
   // Whether another wave is needed.
-  bool run_wave(const Plan& plan, int number) {
-    Wave wave({plan, batch_, seams_.registry, seams_.store, seams_.ledger, seams_.files, seams_.clock, digest_,
-               options_.out, folder_, events_, seams_.stop, devices_, lease_, history_},
-              {.capacity = capacity(),
-               .window = options_.window,
-               .retries = options_.retries,
-               .most_failed_customers = options_.most_failed_customers,
-               .number = number,
-               .last = number >= options_.most_waves});
-    set_wave(&wave);
-    wave.run();
+  bool run_wave(const std::shared_ptr<const Plan>& plan, int number) {
+    auto wave =
+        std::make_unique<Wave>(Wave::Surroundings{*plan, batch_, seams_.registry, seams_.store, seams_.ledger,
+                                                  seams_.files, seams_.clock, digest_, options_.out, folder_, events_,
+                                                  seams_.stop, devices_, lease_, history_, seams_.workers},
+                               WaveOptions{.capacity = capacity(),
+                                           .window = options_.window,
+                                           .retries = options_.retries,
+                                           .hung_after = options_.hung_after,
+                                           .most_failed_customers = options_.most_failed_customers,
+                                           .number = number,
+                                           .last = number >= options_.most_waves});
+    set_wave(wave.get());
+    wave->run();
     set_wave(nullptr);
-    for (const auto& customer : plan.by_customer) selected_ += number == 1 && !customer.empty() ? 1 : 0;
+    for (const auto& customer : plan->by_customer) selected_ += number == 1 && !customer.empty() ? 1 : 0;
+    remember(*plan, *wave);
+    const bool again = wave->table().any_lost();
+    drained_.insert(wave->drained().begin(), wave->drained().end());
+    if (wave->left_behind()) left_behind_.push_back({plan, std::move(wave)});
+    return again;
+  }
+
+  void remember(const Plan& plan, const Wave& wave) const {
     const auto remembered = seams_.ledger.remember_steps(
         batch_place(batch_), memories_of(plan, batch_, wave.table().records(), seams_.ledger));
     if (!remembered)
       log(LogLevel::warning,
           fmt::format("the next run will not say why a step runs again: {}", remembered.error().message));
-    return wave.table().any_lost();
   }
 
   Capacity capacity() const {
@@ -139,11 +154,13 @@ class Run {
         .cores = std::max(1, options_.machine.cores), .memory_bytes = options_.machine.memory_bytes, .devices = {}};
     for (const auto& device : options_.devices) {
       const auto index = static_cast<std::size_t>(device.index);
+      const bool drained = drained_.contains(capacity.devices.size());
       const auto& memory = options_.machine.cuda_memory_bytes;
       capacity.devices.push_back({.id = device.text(),
                                   .threads = std::max(1, options_.threads_per_device),
                                   .memory_bytes = device.cuda && index < memory.size() ? memory[index] : 0,
-                                  .on_host = !device.cuda});
+                                  .on_host = !device.cuda,
+                                  .drained = drained});
     }
     return capacity;
   }
@@ -216,7 +233,8 @@ class Run {
             .summary = summary_.text(),
             .executed = history_.executed,
             .succeeded = summary_.succeeded(),
-            .failed = history_.failed_customers};
+            .failed = history_.failed_customers,
+            .left_behind = left_behind()};
   }
 
   const RunOptions& options_;
@@ -233,9 +251,23 @@ class Run {
   std::size_t selected_ = 0;  // customers
   std::mutex mutex_;          // for wave_, which a beat may use
   Wave* wave_ = nullptr;
+  std::set<std::size_t> drained_;  // devices
+  struct LeftBehind {
+    std::shared_ptr<const Plan> plan;
+    std::unique_ptr<Wave> wave;
+  };
+  std::vector<LeftBehind> left_behind_;
   std::optional<Clock::Instant> stop_told_, disk_checked_;
   bool abandoned_ = false;
 };
+
+// Threads that were left behind use it until the process ends.
+void keep_for_good(std::unique_ptr<Run> run) {
+  static std::mutex mutex;
+  static auto& kept = *new std::vector<std::unique_ptr<Run>>;
+  const std::lock_guard hold(mutex);
+  kept.push_back(std::move(run));
+}
 
 }  // namespace
 
@@ -247,7 +279,10 @@ RunResult run_batch(const RunOptions& options, const Batch& batch, const RunSeam
   if (!folder) return refused(folder.error().message);
   auto event_log = EventLog::open(seams.files, folder->events());
   if (!event_log) return refused(event_log.error().message);
-  return Run(options, batch, seams, std::move(*folder), std::move(*event_log)).run();
+  auto run = std::make_unique<Run>(options, batch, seams, std::move(*folder), std::move(*event_log));
+  auto result = run->run();
+  if (run->left_behind()) keep_for_good(std::move(run));
+  return result;
 }
 
 }  // namespace atelier

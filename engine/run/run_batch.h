@@ -18,6 +18,7 @@
 #include "run/events.h"
 #include "run/stop_token.h"
 #include "run/ticker.h"
+#include "run/workers.h"
 
 namespace atelier {
 
@@ -28,9 +29,10 @@ struct RunOptions {
   Machine machine;                    // machine.cores is what --cores gives or the machine has
   int threads_per_device = 1;         // results are equal to the bit only for equal ones
   std::size_t window = 0;             // customers open at once; 0: four per device, at least eight
-  int retries = 3;                    // of what is transient
+  int retries = 3;                    // of what is transient, where the step does not say
   int most_waves = 3;
   std::size_t most_failed_customers = 0;                      // after so many the run stops itself; 0: never
+  std::chrono::seconds hung_after{0};                         // without a sign of life a task is given up; 0: never
   std::chrono::seconds grace{20};                             // for tasks that run when a stop is asked for
   std::uint64_t least_free_bytes = std::uint64_t{256} << 20;  // below it the run stops itself
   std::vector<std::filesystem::path> watched_folders{};       // where that must be free, beside `out`: the cache
@@ -55,6 +57,8 @@ struct RunSeams {  // all must outlive the run
   std::function<Expected<void>(std::span<const Digest>)> hold{};
   // Told whose the files are that the run reads and writes, so that a customer can be purged. May be empty.
   std::function<Expected<void>(std::span<const OwnedPath>)> own_paths{};
+  // Where tasks that hold a device run: one worker per device. Null: in this process.
+  Workers* workers = nullptr;
 };
 
 enum class ExitCode {
@@ -71,6 +75,8 @@ struct RunResult {
   std::string summary{};                  // for people: lines, each ended; where nothing was run, why
   std::size_t executed = 0;               // tasks that ran and outputs that were written
   std::size_t succeeded = 0, failed = 0;  // customers
+  // A task was given up whose thread may still run, on all that the seams name: end the process, let nothing go.
+  bool left_behind = false;
 };
 
 // Runs a batch. Throws nothing: what goes wrong is in the result.

@@ -34,6 +34,7 @@ Scheduler::Scheduler(Capacity capacity, std::size_t window, std::size_t customer
       window_(std::max<std::size_t>(1, window)),
       shared_(make_lane()),
       device_busy_(capacity_.devices.size()) {
+  for (std::size_t i = 0; i < capacity_.devices.size(); ++i) device_busy_[i] = capacity_.devices[i].drained;
   for (std::size_t i = tasks_.size(); i-- > 0;) {
     double longest = 0;
     for (const TaskId dependent : tasks_[i].dependents) longest = std::max(longest, path_s_[index_of(dependent)]);
@@ -102,6 +103,12 @@ void Scheduler::again(TaskId task, Instant not_before, bool alone) {
   delayed_.emplace(not_before, std::pair(task, alone));
 }
 
+void Scheduler::drain(std::size_t device) { device_busy_[device] = capacity_.devices[device].drained = true; }
+
+bool Scheduler::any_device() const {
+  return std::ranges::any_of(capacity_.devices, [](const DeviceSlot& device) { return !device.drained; });
+}
+
 std::vector<TaskId> Scheduler::close() {
   closed_ = true;
   std::vector<TaskId> withdrawn;
@@ -144,12 +151,13 @@ std::vector<Admission> Scheduler::admit(Instant now) {
 
 void Scheduler::admit_alone(std::vector<Admission>& out) {
   const TaskId task = *alone_.begin();
-  alone_.erase(alone_.begin());
   const auto& wanted = tasks_[index_of(task)];
+  std::optional<std::size_t> device;
+  if (wanted.place == Place::device && !(device = free_device(wanted.needs))) return;
+  alone_.erase(alone_.begin());
   alone_running_ = true;
-  if (wanted.place == Place::cpu) return start(task, {}, std::clamp(wanted.needs.threads, 1, capacity_.cores), out);
-  const auto device = free_device(wanted.needs).value_or(0);
-  start(task, device, capacity_.devices[device].threads, out);
+  start(task, device,
+        device ? capacity_.devices[*device].threads : std::clamp(wanted.needs.threads, 1, capacity_.cores), out);
 }
 
 // The queue whose first task stands next; null where none is ready. `lane` is set to the place in open_, or to its size
@@ -241,7 +249,7 @@ void Scheduler::release(TaskId task) {
   const auto held = holds_.extract(static_cast<std::uint32_t>(task));
   if (!held) throw Fault("a task ended that was not running");
   const auto& [id, device, threads] = held.mapped();
-  if (device) device_busy_[*device] = false;
+  if (device) device_busy_[*device] = capacity_.devices[*device].drained;
   (device ? device_threads_ : cpu_threads_) -= threads;
   memory_bytes_ -= host_bytes(task, device);
   --running_;

@@ -30,6 +30,7 @@ struct DeviceSlot {
   int threads = 1;                 // that a task on it may use
   std::uint64_t memory_bytes = 0;  // 0: not known
   bool on_host = true;             // a logical CPU device: what it holds is the host's memory
+  bool drained = false;            // no task starts on it any more
 };
 
 struct Capacity {
@@ -71,6 +72,9 @@ class Scheduler {
   void ended(TaskId task);  // for good, whether it ran or not; frees what it held
   // A running task is to be tried again, not before the given time; `alone`: with nothing else beside it.
   void again(TaskId task, Instant not_before, bool alone = false);
+  // No task starts on the device any more. What runs there ends as ever.
+  void drain(std::size_t device);
+  bool any_device() const;  // that is not drained
   // What starts now. Each is running until ended() or again().
   std::vector<Admission> admit(Instant now);
 

@@ -26,6 +26,7 @@ std::filesystem::path TaskContext::scratch() {
 }
 
 void TaskContext::progress(double fraction, std::string_view what) {
+  if (!attempt_.sign()) return;
   const auto now = around_.clock.now();
   {
     const std::lock_guard hold(mutex_);
@@ -37,7 +38,8 @@ void TaskContext::progress(double fraction, std::string_view what) {
 }
 
 void TaskContext::metric(std::string_view name, std::int64_t step, double value) {
-  log_.add(fmt::format("step {}: {} {:.6g}", step, name, value));
+  if (!attempt_.sign()) return;
+  attempt_.log.add(fmt::format("step {}: {} {:.6g}", step, name, value));
   {
     const std::lock_guard hold(mutex_);
     shown_.curves[std::string(name)][step] = value;
@@ -46,15 +48,17 @@ void TaskContext::metric(std::string_view name, std::int64_t step, double value)
 }
 
 void TaskContext::warn(std::string text) {
+  if (!attempt_.sign()) return;
   {
     const std::lock_guard hold(mutex_);
     warnings_.push_back(text);
   }
-  log_.add("warning: " + text);
+  attempt_.log.add("warning: " + text);
   around_.events.emit(TaskWarning{task_, std::move(text), false});
 }
 
 void TaskContext::preview(std::string_view name, std::span<const std::byte> png) {
+  if (!attempt_.sign()) return;
   TaskPreview told{task_, std::string(name), sha256(png), key_};
   {
     const std::lock_guard hold(mutex_);
@@ -63,30 +67,52 @@ void TaskContext::preview(std::string_view name, std::span<const std::byte> png)
   around_.events.emit(std::move(told));
 }
 
+void TaskContext::preview_at(std::string_view name, const std::filesystem::path& png) {
+  if (const auto bytes = read_text(around_.files, png))
+    preview(name, std::as_bytes(std::span(*bytes)));
+  else
+    attempt_.log.add("no preview: " + bytes.error().message);
+}
+
 std::optional<Artifact> TaskContext::load_checkpoint() {
-  used_checkpoints_ = true;
+  (void)attempt_.sign();
   auto state = around_.store.checkpoint(key_);
-  log_.add(state ? "goes on from a checkpoint" : "starts from the beginning");
-  if (state)
-    if (auto before = get_shown(around_.store, key_)) {
-      const std::lock_guard hold(mutex_);
-      shown_ = std::move(*before);
-    }
+  looked_for_checkpoint(state.has_value());
   return state;
+}
+
+void TaskContext::looked_for_checkpoint(bool found) {
+  used_checkpoints_ = true;
+  attempt_.log.add(found ? "goes on from a checkpoint" : "starts from the beginning");
+  if (!found) return;
+  if (auto before = get_shown(around_.store, key_)) {
+    const std::lock_guard hold(mutex_);
+    shown_ = std::move(*before);
+  }
+}
+
+Expected<void> TaskContext::save_checkpoint(const Artifact& state) {
+  (void)attempt_.sign();
+  if (auto ready = before_checkpoint(); !ready) return ready;
+  return around_.store.put_checkpoint(key_, state);
+}
+
+Expected<void> TaskContext::own() {
+  if (!own_) return {};
+  if (auto owned = own_(); !owned) return owned;
+  own_ = {};
+  return {};
 }
 
 // What was shown so far goes along with the checkpoint, for a report of a run that is still going and for the run that
 // goes on from there. That it cannot be kept is no reason to fail: the report lacks a picture.
-Expected<void> TaskContext::save_checkpoint(const Artifact& state) {
+Expected<void> TaskContext::before_checkpoint() {
   used_checkpoints_ = true;
-  if (own_) {
-    if (auto owned = own_(); !owned) return owned;
-    own_ = {};
-  }
+  if (auto owned = own(); !owned) return owned;
   if (const Shown so_far = shown(); !so_far.empty())
     if (const auto kept = put_shown(around_.store, key_, so_far.to_artifact()); !kept)
-      log_.add("no previews: " + kept.error().message);
-  return around_.store.put_checkpoint(key_, state);
+      attempt_.log.add("no previews: " + kept.error().message);
+  return {};
 }
 
 Shown TaskContext::shown() const {

@@ -10,9 +10,9 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "graph/context.h"
+#include "run/attempt.h"
 #include "run/event_bus.h"
 #include "run/run_folder.h"
-#include "run/step_log.h"
 #include "run/stop_token.h"
 
 namespace atelier {
@@ -29,11 +29,17 @@ class TaskContext final : public Context {
   };
   // `own` is called before the first checkpoint, so that the ledger knows whose it is. May be empty.
   using Own = std::function<Expected<void>()>;
-  TaskContext(const Surroundings& around, TaskRef task, const Digest& key, int threads, StepLog& log, Own own = {})
-      : around_(around), task_(std::move(task)), key_(key), threads_(threads), log_(log), own_(std::move(own)) {}
+  TaskContext(const Surroundings& around, TaskRef task, const Digest& key, int threads, Attempt& attempt, Own own = {})
+      : around_(around),
+        task_(std::move(task)),
+        key_(key),
+        threads_(threads),
+        attempt_(attempt),
+        own_(std::move(own)) {}
   ~TaskContext() override;  // removes the scratch folder
 
-  bool stop_requested() const override { return around_.stop.requested(); }
+  // Its time is over, the run is being stopped, or nobody waits for it any more.
+  bool stop_requested() const override { return !attempt_.sign() || attempt_.overdue() || around_.stop.requested(); }
   int threads() const override { return threads_; }
   std::filesystem::path scratch() override;
   void progress(double fraction, std::string_view what) override;
@@ -42,6 +48,13 @@ class TaskContext final : public Context {
   void preview(std::string_view name, std::span<const std::byte> png) override;
   std::optional<Artifact> load_checkpoint() override;
   Expected<void> save_checkpoint(const Artifact& state) override;
+
+  // For a task that runs in a worker, which reaches the store itself and tells of it.
+  Expected<void> own();  // tells the ledger whose the task is; once
+  void alive() { (void)attempt_.sign(); }
+  void preview_at(std::string_view name, const std::filesystem::path& png);
+  void looked_for_checkpoint(bool found);
+  Expected<void> before_checkpoint();
 
   std::vector<std::string> warnings() const;  // in the order they were told
   Shown shown() const;                        // previews and curves
@@ -52,7 +65,7 @@ class TaskContext final : public Context {
   TaskRef task_;
   Digest key_;
   int threads_;
-  StepLog& log_;
+  Attempt& attempt_;
   Own own_;
   mutable std::mutex mutex_;
   std::filesystem::path scratch_;

@@ -102,7 +102,7 @@ Expected<Outputs> run_node(const Node& node, const NodeRegistry& registry, const
 Expected<Inputs> TaskInputs::open(TaskId id, Context& context, Device& device) const {
   Inputs inputs;
   Opened opened;
-  for (const TaskPort& port : plan_.tasks[index_of(id)].inputs) {
+  for (const TaskPort& port : graph_.ports(id)) {
     auto& artifacts = inputs[std::string(port.name)];
     for (const TaskSource& source : port.sources) {
       auto one = artifact(source, opened, context, device);
@@ -116,11 +116,7 @@ Expected<Inputs> TaskInputs::open(TaskId id, Context& context, Device& device) c
 
 Expected<Artifact> TaskInputs::artifact(const TaskSource& source, Opened& opened, Context& context,
                                         Device& device) const {
-  if (source.kind == TaskSource::Kind::input) {
-    const PlanInput& input = plan_.inputs[source.index];
-    if (input.error) return tl::unexpected(*input.error);
-    return input.artifact;
-  }
+  if (source.kind == TaskSource::Kind::input) return graph_.input(source.index);
   auto found = opened.find(source.index);
   if (found == opened.end()) {
     auto outputs = outputs_of(static_cast<TaskId>(source.index), context, device);
@@ -129,18 +125,16 @@ Expected<Artifact> TaskInputs::artifact(const TaskSource& source, Opened& opened
   }
   const auto output = found->second.find(std::string(source.port));
   if (output == found->second.end())
-    return lost(
-        fmt::format("{} has no '{}'", display_name(plan_, batch_, static_cast<TaskId>(source.index)), source.port));
+    return lost(fmt::format("{} has no '{}'", graph_.name(static_cast<TaskId>(source.index)), source.port));
   return output->second;
 }
 
 Expected<Outputs> TaskInputs::outputs_of(TaskId id, Context& context, Device& device) const {
-  const Task& task = plan_.tasks[index_of(id)];
-  if (batch_.pipeline.steps[task.step].node->spec().keep == Keep::recipe) return make_again(id, context, device);
-  const Record* const record = finished_(id);
-  if (!record) return failure(display_name(plan_, batch_, id) + " has not finished", ErrorKind::fault);
-  auto content = store_.get(record->key);
-  if (!content) return lost(fmt::format("the content of {} is missing or damaged", display_name(plan_, batch_, id)));
+  if (graph_.node(id).spec().keep == Keep::recipe) return make_again(id, context, device);
+  const auto key = graph_.key(id);
+  if (!key) return failure(graph_.name(id) + " has not finished", ErrorKind::fault);
+  auto content = store_.get(*key);
+  if (!content) return lost(fmt::format("the content of {} is missing or damaged", graph_.name(id)));
   if (const auto placed = place_files(id, *content, context, device); !placed) return tl::unexpected(placed.error());
   return std::move(*content);
 }
@@ -150,7 +144,7 @@ Expected<void> TaskInputs::place_files(TaskId id, Outputs& outputs, Context& con
   for (auto& [port, artifact] : outputs)
     for (auto& file : artifact.files) open.push_back(&file);
   Opened opened;
-  for (const TaskPort& port : plan_.tasks[index_of(id)].inputs)
+  for (const TaskPort& port : graph_.ports(id))
     for (const TaskSource& source : port.sources) {
       if (open.empty()) return {};
       const auto input = artifact(source, opened, context, device);
@@ -162,16 +156,15 @@ Expected<void> TaskInputs::place_files(TaskId id, Outputs& outputs, Context& con
       });
     }
   if (open.empty()) return {};
-  return lost(fmt::format("{} refers to the file '{}', which none of its inputs has any more",
-                          display_name(plan_, batch_, id), open.front()->name));
+  return lost(fmt::format("{} refers to the file '{}', which none of its inputs has any more", graph_.name(id),
+                          open.front()->name));
 }
 
 Expected<Outputs> TaskInputs::make_again(TaskId id, Context& context, Device& device) const {
   const auto inputs = open(id, context, device);
   if (!inputs) return tl::unexpected(inputs.error());
-  const Task& task = plan_.tasks[index_of(id)];
   QuietContext quiet(context);
-  return run_node(*batch_.pipeline.steps[task.step].node, registry_, Job{*inputs, *task.params, quiet}, device);
+  return run_node(graph_.node(id), registry_, Job{*inputs, graph_.params(id), quiet}, device);
 }
 
 }  // namespace atelier

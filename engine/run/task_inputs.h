@@ -5,15 +5,15 @@
 
 #include "base/error.h"
 #include "graph/node.h"
-#include "plan/planner.h"
+#include "run/input_graph.h"
 
 namespace atelier {
 
 class TaskInputs {
  public:
-  // `finished` answers for all that the task depends on. All must outlive it.
-  TaskInputs(const Plan& plan, const Batch& batch, Store& store, const NodeRegistry& registry, FinishedRecord finished)
-      : plan_(plan), batch_(batch), store_(store), registry_(registry), finished_(std::move(finished)) {}
+  // All must outlive it.
+  TaskInputs(const InputGraph& graph, Store& store, const NodeRegistry& registry)
+      : graph_(graph), store_(store), registry_(registry) {}
 
   // The artifacts of every port of the task. Errors: input_lost where content is missing or damaged; what a node says
   // that is run again.
@@ -27,11 +27,9 @@ class TaskInputs {
   // Gives the files that stored outputs refer to their places: those of the task's own inputs.
   Expected<void> place_files(TaskId task, Outputs& outputs, Context& context, Device& device) const;
 
-  const Plan& plan_;
-  const Batch& batch_;
+  const InputGraph& graph_;
   Store& store_;
   const NodeRegistry& registry_;
-  FinishedRecord finished_;
 };
 
 // Runs a node for one job at a task's boundary: whatever it throws comes back as an error, and so do outputs that are

@@ -15,12 +15,12 @@ double seconds_between(Clock::Instant from, Clock::Instant to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
-Record record_of(const NodeSpec& spec, const Digest& key, const Outputs& outputs) {
+Record record_of(const NodeSpec& spec, const Digest& key, std::map<std::string, OutputRecord> outputs) {
   Record record;
   record.key = key;
   record.node = spec.name;
   record.node_version = spec.version;
-  for (const auto& [port, artifact] : outputs) record.outputs[port] = {digest_of(artifact), artifact.size_bytes()};
+  record.outputs = std::move(outputs);
   return record;
 }
 
@@ -30,20 +30,21 @@ struct TaskRunner::Running {
   const Assignment& assignment;
   const Task& task;
   TaskRef ref;
-  StepLog log{};
   std::optional<Digest> key{};
   std::vector<std::string> warnings{};
   Shown shown{};
   bool checkpoints = false;  // it asked for one or saved one
 
   const Admission& admission() const { return assignment.admission; }
+  Attempt& attempt() const { return *assignment.attempt; }
 };
 
 TaskRunner::TaskRunner(const Surroundings& around)
     : around_(around),
       seams_{around.ledger, around.store, around.files, around.digest},
       context_{around.store, around.files, around.clock, around.events, around.stop, around.folder},
-      inputs_(around.plan, around.batch, around.store, around.registry, around.table.records()),
+      graph_(around.plan, around.batch, around.table.records()),
+      inputs_(graph_, around.store, around.registry),
       writer_(around.files, around.ledger, around.digest, around.out) {}
 
 Device& TaskRunner::device_of(const Running& running) const {
@@ -100,50 +101,85 @@ std::shared_ptr<const Record> TaskRunner::made_meanwhile(const Running& running,
 }
 
 TaskResult TaskRunner::make(Running& running, const Digest& key) const {
-  const Node& node = *around_.batch.pipeline.steps[running.task.step].node;
-  Device& device = device_of(running);
   const auto own = [&]() -> Expected<void> {
     const auto owners = owners_of(around_.plan, around_.batch, running.task.id);
     around_.lease.add(shown_key(key));
     if (auto owned = around_.ledger.add_owners(shown_key(key), owners); !owned) return owned;
     return around_.ledger.add_owners(key, owners);
   };
-  TaskContext context(context_, running.ref, key, running.admission().threads, running.log, own);
-  const auto inputs = inputs_.open(running.task.id, context, device);
-  if (!inputs) return ended_with(running, inputs.error());
-  const auto began = around_.clock.now();
-  const auto outputs = run_node(node, around_.registry, Job{*inputs, *running.task.params, context}, device);
-  if (!outputs) return ended_with(running, outputs.error());
+  TaskContext context(context_, running.ref, key, running.admission().threads, running.attempt(), own);
+  auto made = around_.workers && running.admission().device ? make_in_worker(running, key, context)
+                                                            : make_here(running, key, context);
+  if (running.attempt().given_up()) return {.state = State::stopped};
+  if (!made) return not_made(running, std::move(made.error()));
   running.warnings = context.warnings();
   running.shown = context.shown();
   running.checkpoints = context.used_checkpoints();
-  return keep(running, key, *outputs, seconds_between(began, around_.clock.now()));
+  return keep(running, key, std::move(*made));
+}
+
+tl::expected<Made, NotMade> TaskRunner::make_here(Running& running, const Digest& key, TaskContext& context) const {
+  const Node& node = graph_.node(running.task.id);
+  Device& device = device_of(running);
+  const auto inputs = inputs_.open(running.task.id, context, device);
+  if (!inputs) return tl::unexpected(NotMade{.error = inputs.error()});
+  const auto began = around_.clock.now();
+  const auto outputs = run_node(node, around_.registry, Job{*inputs, *running.task.params, context}, device);
+  if (!outputs) return tl::unexpected(NotMade{.error = outputs.error()});
+  Made made{.outputs = {}, .seconds = seconds_between(began, around_.clock.now())};
+  for (const auto& [port, artifact] : *outputs) made.outputs[port] = {digest_of(artifact), artifact.size_bytes()};
+  if (node.spec().keep == Keep::recipe || running.attempt().given_up()) return made;
+  auto told = provenance(running);
+  told["seconds"] = made.seconds;
+  if (const auto put = around_.store.put(key, *outputs, told); !put)
+    return tl::unexpected(NotMade{.error = put.error(), .halts = true});
+  return made;
+}
+
+// Whose the task is stands in the ledger before the worker can save a checkpoint of it.
+tl::expected<Made, NotMade> TaskRunner::make_in_worker(Running& running, const Digest& key,
+                                                       TaskContext& context) const {
+  auto order = order_of(graph_, running.task.id);
+  if (!order) return tl::unexpected(NotMade{.error = order.error()});
+  if (const auto owned = context.own(); !owned) return tl::unexpected(NotMade{.error = owned.error(), .halts = true});
+  order->key = key;
+  order->threads = running.admission().threads;
+  order->scratch = context.scratch();
+  order->provenance = provenance(running);
+  return around_.workers->run(*running.admission().device, *order, context, running.attempt(), around_.stop);
+}
+
+TaskResult TaskRunner::not_made(Running& running, NotMade what) const {
+  if (what.halts) return halted(what.error.message);
+  TaskResult result = ended_with(running, std::move(what.error));
+  result.crashed = what.crashed;
+  return result;
+}
+
+nlohmann::json TaskRunner::provenance(const Running& running) const {
+  return {{"device", device_of(running).id()},
+          {"threads", running.admission().threads},
+          {"attempt", running.assignment.number},
+          {"run", around_.folder.name}};
 }
 
 // Content before record, record before the event: what is told is durable.
-TaskResult TaskRunner::keep(Running& running, const Digest& key, const Outputs& outputs, double seconds) const {
-  const NodeSpec& spec = around_.batch.pipeline.steps[running.task.step].node->spec();
-  Record record = record_of(spec, key, outputs);
+TaskResult TaskRunner::keep(Running& running, const Digest& key, Made made) const {
+  const NodeSpec& spec = graph_.node(running.task.id).spec();
+  Record record = record_of(spec, key, std::move(made.outputs));
   record.warnings = running.warnings;
-  record.cost_s = seconds;
-  record.provenance = {{"device", device_of(running).id()},
-                       {"threads", running.admission().threads},
-                       {"attempt", running.assignment.attempt},
-                       {"seconds", seconds},
-                       {"run", around_.folder.name}};
+  record.cost_s = made.seconds;
+  record.provenance = provenance(running);
+  record.provenance["seconds"] = made.seconds;
   const auto owners = owners_of(around_.plan, around_.batch, running.task.id);
   if (keep_shown(running, key, owners)) record.provenance["shown"] = names_of(running.shown);
-  if (spec.keep != Keep::recipe) {
-    const auto put = around_.store.put(key, outputs, record.provenance);
-    if (!put) return halted(put.error().message);
-  }
   const auto committed = around_.ledger.commit(record, owners);
   if (!committed) return halted(committed.error().message);
   if (running.checkpoints) around_.store.drop_checkpoint(key);
   const auto kept = std::make_shared<const Record>(std::move(record));
   around_.events.emit(TaskFinished{.task = running.ref,
                                    .key = key,
-                                   .seconds = seconds,
+                                   .seconds = made.seconds,
                                    .outputs = kept->outputs,
                                    .customers = around_.table.customers(running.task.id)});
   return {.state = State::finished, .record = kept, .key = key};
@@ -157,7 +193,7 @@ bool TaskRunner::keep_shown(Running& running, const Digest& key, const std::vect
   const Artifact shown = running.shown.to_artifact();
   auto kept = put_shown(around_.store, key, shown);
   if (kept) kept = around_.ledger.commit(record_of_shown(key, shown), owners);
-  if (!kept) running.log.add("no previews: " + kept.error().message);
+  if (!kept) running.attempt().log.add("no previews: " + kept.error().message);
   return kept.has_value();
 }
 
@@ -172,7 +208,7 @@ TaskResult TaskRunner::run_output(Running& running) const {
   }
   tell_start(running, resolution.reason, {});
   const auto began = around_.clock.now();
-  TaskContext context(context_, running.ref, resolution.key, running.admission().threads, running.log);
+  TaskContext context(context_, running.ref, resolution.key, running.admission().threads, running.attempt());
   const auto inputs = inputs_.open(id, context, device_of(running));
   if (!inputs) return ended_with(running, inputs.error());
   const PipelineOutput& output = around_.batch.pipeline.outputs[running.task.step];
@@ -201,7 +237,22 @@ TaskResult TaskRunner::reused(const Running& running, std::shared_ptr<const Reco
   return {.state = State::reused, .record = std::move(record), .key = running.key, .reason = reason};
 }
 
+TaskResult TaskRunner::hung(const Assignment& assignment) const {
+  const TaskId id = assignment.admission.task;
+  Running running{.assignment = assignment, .task = around_.plan.tasks[index_of(id)], .ref = around_.table.ref(id)};
+  const auto silent = std::chrono::duration_cast<std::chrono::seconds>(assignment.attempt->silent_for());
+  return ended_with(
+      running,
+      {ErrorKind::fault, fmt::format("gave no sign of life for {} s and was given up{}", silent.count(),
+                                     assignment.admission.device
+                                         ? fmt::format("; {} takes no more tasks in this run", device_of(running).id())
+                                         : "")});
+}
+
 TaskResult TaskRunner::ended_with(Running& running, Error error) const {
+  if (error.kind == ErrorKind::stopped && !around_.stop.requested() && running.attempt().overdue())
+    error = {ErrorKind::transient,
+             fmt::format("was not done after {} s, the step's timeout", running.attempt().timeout()->count())};
   TaskResult result{.state = State::failed, .key = running.key};
   if (error.kind == ErrorKind::stopped) {
     result.state = State::stopped;
@@ -227,12 +278,12 @@ std::string TaskRunner::write_log(const Running& running, const Error& error) co
   const auto relative = std::filesystem::path("logs") / (file_name_of(running.ref.name) + ".log");
   std::string text =
       fmt::format("{}\non {} with {} thread{}, attempt {}\n", running.ref.name, device_of(running).id(),
-                  running.admission().threads, running.admission().threads == 1 ? "" : "s", running.assignment.attempt);
+                  running.admission().threads, running.admission().threads == 1 ? "" : "s", running.assignment.number);
   if (running.key) text += fmt::format("key {}\n", running.key->hex());
   static const Params none;
   for (const auto& [name, value] : (running.task.params ? *running.task.params : none).all())
     if (!value.absent()) text += fmt::format("{} = {}\n", name, value.show());
-  text += running.log.text() + "failed: " + error.message + '\n';
+  text += running.attempt().log.text() + "failed: " + error.message + '\n';
   auto written = around_.files.make_folders(around_.folder.path / "logs");
   if (written) written = write_file(around_.files, around_.folder.path / relative, text);
   return written ? relative.generic_string() : std::string();
@@ -245,7 +296,7 @@ void TaskRunner::tell_start(const Running& running, const std::string& reason, c
       .device = device_of(running).id(),
       .reason = reason,
       .threads = running.admission().threads,
-      .attempt = running.assignment.attempt,
+      .attempt = running.assignment.number,
       .key = key,
       .customers = around_.table.customers(running.task.id),
       .guess_s = around_.guess_s(running.task.id)});

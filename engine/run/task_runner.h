@@ -9,6 +9,7 @@
 #include "run/task_context.h"
 #include "run/task_inputs.h"
 #include "run/task_table.h"
+#include "run/workers.h"
 
 namespace atelier {
 
@@ -31,19 +32,26 @@ class TaskRunner {
     const RunDevices& devices;
     KeyLease& lease;
     std::function<double(TaskId)> guess_s;  // how long a task may take
+    Workers* workers = nullptr;             // where device tasks run; null: in this process
   };
   explicit TaskRunner(const Surroundings& around);
 
   // How the task ended; `busy` where another process or thread computes its key. Throws nothing. Safe to call from many
   // threads.
   TaskResult run(const Assignment& assignment) const noexcept;
+  // How a task ends that hangs and is given up.
+  TaskResult hung(const Assignment& assignment) const;
 
  private:
   struct Running;
   TaskResult run_step(Running& running) const;
   std::shared_ptr<const Record> made_meanwhile(const Running& running, const Resolution& before) const;
   TaskResult make(Running& running, const Digest& key) const;
-  TaskResult keep(Running& running, const Digest& key, const Outputs& outputs, double seconds) const;
+  tl::expected<Made, NotMade> make_here(Running& running, const Digest& key, TaskContext& context) const;
+  tl::expected<Made, NotMade> make_in_worker(Running& running, const Digest& key, TaskContext& context) const;
+  nlohmann::json provenance(const Running& running) const;
+  TaskResult not_made(Running& running, NotMade what) const;
+  TaskResult keep(Running& running, const Digest& key, Made made) const;
   bool keep_shown(Running& running, const Digest& key, const std::vector<std::string>& owners) const;
   TaskResult run_output(Running& running) const;
   TaskResult reused(const Running& running, std::shared_ptr<const Record> record, const std::string& reason) const;
@@ -56,6 +64,7 @@ class TaskRunner {
   Surroundings around_;
   PlanSeams seams_;
   TaskContext::Surroundings context_;
+  PlanGraph graph_;
   TaskInputs inputs_;
   mutable OutputWriter writer_;
 };

@@ -2,30 +2,12 @@
 
 #include <fmt/format.h>
 
-#include "base/error.h"
+#include "run/error_names.h"
 
 namespace atelier {
 namespace {
 
 using State = TaskResult::State;
-
-std::string_view name_of(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::input:
-      return "input";
-    case ErrorKind::transient:
-      return "transient";
-    case ErrorKind::out_of_memory:
-      return "out_of_memory";
-    case ErrorKind::stopped:
-      return "stopped";
-    case ErrorKind::input_lost:
-      return "input_lost";
-    case ErrorKind::fault:
-      break;
-  }
-  return "fault";
-}
 
 }  // namespace
 
@@ -101,8 +83,8 @@ void TaskTable::end(TaskId id, TaskResult ended) {
 void TaskTable::tell(TaskId id, const TaskResult& result) {
   switch (result.state) {
     case State::failed:
-      events_.emit(TaskFailed{ref(id), std::string(name_of(result.error.kind)), result.error.message, result.log,
-                              customers(id)});
+      events_.emit(TaskFailed{ref(id), std::string(result.crashed ? "crashed" : name_of(result.error.kind)),
+                              result.error.message, result.log, customers(id)});
       break;
     case State::skipped:
       events_.emit(TaskSkipped{ref(id), result.error.message});

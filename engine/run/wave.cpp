@@ -16,7 +16,8 @@ TaskRunner::Surroundings task_surroundings(const Wave::Surroundings& around, con
   return {around.plan,   around.batch,   around.registry, around.store,
           around.ledger, around.files,   around.clock,    around.digest,
           around.out,    around.folder,  around.events,   around.stop,
-          table,         around.devices, around.lease,    [&scheduler](TaskId id) { return scheduler.own_s(id); }};
+          table,         around.devices, around.lease,    [&scheduler](TaskId id) { return scheduler.own_s(id); },
+          around.workers};
 }
 
 }  // namespace
@@ -30,9 +31,11 @@ Wave::Wave(const Surroundings& around, const WaveOptions& options)
       scheduler_(options.capacity, options.window ? options.window : default_window(options.capacity.devices.size()),
                  around.batch.customers.size(), scheduler_tasks()),
       tasks_(task_surroundings(around_, table_, scheduler_)),
-      executor_(options.capacity.devices.size(), static_cast<std::size_t>(std::max(1, options.capacity.cores)),
-                [this](const Assignment& assignment) { return tasks_.run(assignment); }),
-      flow_(around.plan, scheduler_, executor_, *this, around.clock, around.stop, options.retries) {}
+      executor_(
+          options.capacity.devices.size(), static_cast<std::size_t>(std::max(1, options.capacity.cores)),
+          [this](const Assignment& assignment) { return tasks_.run(assignment); },
+          [this](const Assignment& assignment) { return kill(assignment); }),
+      flow_(around.plan, scheduler_, executor_, *this, around.clock, around.stop, options.hung_after) {}
 
 // A reused task whose dependency runs again is not settled: should that come out different, its key is another.
 std::vector<bool> Wave::find_settled() const {
@@ -133,6 +136,26 @@ void Wave::ended(TaskId task, TaskResult result) {
   if (most > 0 && table_.failed_customers() >= most && !around_.stop.requested())
     around_.stop.halt(fmt::format("{} customer{} failed, as many as --max-failures names", table_.failed_customers(),
                                   table_.failed_customers() == 1 ? "" : "s"));
+}
+
+// The worker that the task runs in; a task that holds no device runs in this process.
+bool Wave::kill(const Assignment& assignment) const {
+  if (!around_.workers || !assignment.admission.device) return false;
+  around_.workers->kill(*assignment.admission.device);
+  return true;
+}
+
+TaskLimits Wave::limits(TaskId id) const {
+  const Task& task = around_.plan.tasks[index_of(id)];
+  if (task.is_output) return {.retries = options_.retries};
+  const PipelineStep& step = around_.batch.pipeline.steps[task.step];
+  return {.retries = step.retries.value_or(options_.retries), .timeout = step.timeout};
+}
+
+TaskResult Wave::hung(const Assignment& assignment) {
+  left_behind_ = true;
+  if (assignment.admission.device) drained_.push_back(*assignment.admission.device);
+  return tasks_.hung(assignment);
 }
 
 void Wave::retried(TaskId task, const TaskResult& result, int attempt, std::chrono::milliseconds delay, bool alone) {

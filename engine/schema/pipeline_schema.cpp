@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "pipeline/pipeline.h"
 #include "schema/file_schema.h"
 #include "schema/schema_parts.h"
 
@@ -76,8 +77,16 @@ Schema use_schema(const NodeRegistry& registry) {
 }
 
 Schema step_schema(const NodeRegistry& registry) {
-  Schema step =
-      map_of({{"use", use_schema(registry)}, {"in", {{"type", "object"}}}, {"with", {{"type", "object"}}}}, {"use"});
+  Schema step = map_of({{"use", use_schema(registry)},
+                        {"in", {{"type", "object"}}},
+                        {"with", {{"type", "object"}}},
+                        {"retries", described("How often a task is tried again after a failure that may pass; of a "
+                                              "module: each of its steps. Otherwise as `atelier run --retries` says.",
+                                              {{"type", "integer"}, {"minimum", 0}, {"maximum", most_retries}})},
+                        {"timeout", described("What each try of a task may take, as in 90s, 30m or 2h; then it is "
+                                              "stopped, a training at a checkpoint, and tried again.",
+                                              {{"type", "string"}, {"pattern", R"(^[0-9.]+ *[smhdw]$)"}})}},
+                       {"use"});
   Schema cases = Schema::array();
   for (const auto& name : registry.names()) cases.push_back(when_used({{"const", name}}, reference_to("node." + name)));
   cases.push_back(when_used({{"type", "string"}, {"pattern", module_pattern}}, reference_to("module")));

@@ -26,6 +26,7 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
+  int id() const { return pid_; }
   void signal(int number) const;
   bool running();
   Finished wait();

@@ -127,6 +127,12 @@ const WrongWords usages[] = {
     {"TooManyRetries",
      {"run", "x", "--retries", "101"},
      "atelier: --retries: expects a whole number from 0 to 100, is '101'\nTry 'atelier run --help'.\n"},
+    {"HungWithoutUnit",
+     {"run", "x", "--hung-after", "15"},
+     "atelier: --hung-after: expects a time as in 90s, 30m or 2h, is '15'\nTry 'atelier run --help'.\n"},
+    {"MemoryThatIsNoSize",
+     {"run", "x", "--memory", "all"},
+     "atelier: --memory: expects a size as in 20G or 500M, is 'all'\nTry 'atelier run --help'.\n"},
     {"NegativeSeed",
      {"model", "init", "--seed", "-1", "x"},
      "atelier: --seed: expects a whole number from 0 to 18446744073709551615, is '-1'\n"

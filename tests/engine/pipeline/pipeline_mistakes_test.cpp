@@ -30,7 +30,7 @@ const WrongFile keys[] = {
      "'steps'?\n"},
     {"UnknownKeyOfAStep", with_steps("  a: {use: shout, inn: {text: story}}\n"),
      "/p.yaml:6:3: step 'a': port 'text' is missing; expects text\n"
-     "/p.yaml:6:19: unknown key 'inn'; a step has use, in, with; did you mean 'in'?\n"},
+     "/p.yaml:6:19: unknown key 'inn'; a step has use, in, with, retries, timeout; did you mean 'in'?\n"},
     {"UnknownKeyOfAnInput", "atelier: 1\ninputs: {a: {typ: text}}\nsteps: {}\n",
      "/p.yaml:2:10: input 'a': has no type; expected 'type: …'\n"
      "/p.yaml:2:14: unknown key 'typ'; an input has type, scope; did you mean 'type'?\n"},

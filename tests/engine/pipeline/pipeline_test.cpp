@@ -325,5 +325,28 @@ TEST(OrderSteps, FindsEveryCycleOnceFromFeederToFed) {
   EXPECT_TRUE(found.order.empty());
 }
 
+TEST(PipelineFileRead, AModulesRetriesAndTimeoutAreThoseOfItsStepsThatSayNothing) {
+  PipelineCase world(R"(atelier: 1
+inputs: {story: {type: text}}
+steps:
+  plain: {use: shout, in: {text: story}}
+  both: {use: ./m.yaml, in: {story: story}, retries: 5, timeout: 2h}
+)",
+                     {{"/m.yaml", R"(atelier: 1
+inputs: {story: {type: text}}
+steps:
+  a: {use: shout, in: {text: story}, retries: 0, timeout: 90s}
+  b: {use: shout, in: {text: a}}
+outputs: {b: {from: b}}
+)"}});
+  const Pipeline pipeline = right(world);
+  EXPECT_EQ(step_named(pipeline, "plain").retries, std::nullopt);
+  EXPECT_EQ(step_named(pipeline, "plain").timeout, std::nullopt);
+  EXPECT_EQ(step_named(pipeline, "both.a").retries, 0);
+  EXPECT_EQ(step_named(pipeline, "both.a").timeout, std::chrono::seconds(90));
+  EXPECT_EQ(step_named(pipeline, "both.b").retries, 5);
+  EXPECT_EQ(step_named(pipeline, "both.b").timeout, std::chrono::hours(2));
+}
+
 }  // namespace
 }  // namespace atelier

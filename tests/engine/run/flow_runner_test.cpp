@@ -47,7 +47,7 @@ class Flow final : public FlowTasks {
         results[i].state = State::reused;
       }
     ThreadExecutor executor(0, 3, [this](const Assignment& assignment) { return body(assignment); });
-    FlowRunner flow(plan, scheduler, executor, *this, clock, stop, 0);
+    FlowRunner flow(plan, scheduler, executor, *this, clock, stop, std::chrono::seconds(0));
     flow.run(settled);
     EXPECT_TRUE(scheduler.finished() || stop.requested());
   }
@@ -65,6 +65,9 @@ class Flow final : public FlowTasks {
     results[index_of(id)] = std::move(result);
   }
   void retried(TaskId, const TaskResult&, int, std::chrono::milliseconds, bool) override { ++retries; }
+
+  TaskLimits limits(TaskId) const override { return {}; }
+  TaskResult hung(const Assignment&) override { return of(State::failed); }
 
   std::vector<State> states() const {
     std::vector<State> all;

@@ -21,6 +21,13 @@ TEST(Retry, TriesWhatRanOutOfMemoryOnceMoreAlone) {
   EXPECT_FALSE(retry_after(ErrorKind::out_of_memory, 2, 3));
 }
 
+TEST(Retry, TriesWhatLostItsProcessOnceMore) {
+  for (const int retries : {0, 3}) {
+    EXPECT_TRUE(retry_after(ErrorKind::fault, 1, retries, true));
+    EXPECT_FALSE(retry_after(ErrorKind::fault, 2, retries, true));
+  }
+}
+
 TEST(Retry, LeavesEveryOtherFailureAsItIs) {
   for (const auto kind : {ErrorKind::input, ErrorKind::stopped, ErrorKind::input_lost, ErrorKind::fault})
     EXPECT_FALSE(retry_after(kind, 1, 3));

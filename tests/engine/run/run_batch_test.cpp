@@ -426,5 +426,106 @@ TEST(RunBatch, TellsTheWarningsOfAResultAgainWhenItIsReused) {
   EXPECT_EQ(again[0].text, "the text is short");
 }
 
+PipelineStep& step_named(Batch& batch, std::string_view name) {
+  return *std::ranges::find(batch.pipeline.steps, name, &PipelineStep::name);
+}
+
+TEST(RunBatch, StopsATaskAtItsTimeoutAndGoesOnFromItsCheckpoint) {
+  RunWorld undisturbed, world;
+  undisturbed.run();
+  world.ticker = std::make_unique<FastTicker>(world.clock, std::chrono::milliseconds(1));
+  step_named(world.batch, "look").timeout = std::chrono::seconds(60);
+  std::atomic<int> slow{0};
+  world.probe->on_learn_step = [&](std::int64_t step) {
+    if (step == 2 && slow++ == 0) world.clock.advance(std::chrono::seconds(61));
+  };
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 0) << result.summary;
+  const auto retried = world.recorder.all<TaskRetried>();
+  ASSERT_EQ(retried.size(), 1U);
+  EXPECT_EQ(retried[0].task.name, "look");
+  EXPECT_EQ(retried[0].message, "was not done after 60 s, the step's timeout");
+  EXPECT_EQ(world.outputs(), undisturbed.outputs());
+}
+
+TEST(RunBatch, FailsATaskThatIsNeverDoneWithinItsTimeout) {
+  RunWorld world;
+  world.ticker = std::make_unique<FastTicker>(world.clock, std::chrono::milliseconds(100));
+  auto& look = step_named(world.batch, "look");
+  look.timeout = std::chrono::seconds(60);
+  look.retries = 2;
+  world.probe->on_run = [&](std::string_view node, std::string_view text) {
+    if (node == "learn" && text.find("style") != std::string_view::npos) world.clock.advance(std::chrono::seconds(61));
+  };
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 3) << "all need it";
+  EXPECT_EQ(world.recorder.all<TaskRetried>().size(), 2U) << "as often as the step says";
+  const auto failed = world.recorder.all<TaskFailed>();
+  ASSERT_EQ(failed.size(), 1U);
+  EXPECT_EQ(failed[0].kind, "transient");
+}
+
+TEST(RunBatch, TriesAStepThatSaysSoNoSecondTime) {
+  RunWorld world;
+  step_named(world.batch, "load").retries = 0;
+  world.recorder.look_on = [&](const Event& event) {
+    if (const auto* started = event.as<TaskStarted>(); started && started->task.name == "load/ben")
+      world.files.fail_next("/studio/ben/one.txt", {ErrorKind::transient, "the disk was busy"});
+  };
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(world.recorder.all<TaskRetried>().empty());
+}
+
+// A world whose training of `text` hangs until the test ends. The run it is left behind in stays for good, so the world
+// does too.
+struct HangingWorld {
+  explicit HangingWorld(std::string hangs) {
+    world.options.hung_after = std::chrono::seconds(600);
+    world.ticker = std::make_unique<FastTicker>(world.clock, std::chrono::milliseconds(1000));
+    world.probe->on_run = [this, hangs = std::move(hangs)](std::string_view node, std::string_view text) {
+      if (node != "learn" || text.find(hangs) == std::string_view::npos) return;
+      hanging.release();
+      go_on.acquire();
+    };
+  }
+  RunWorld world;
+  std::counting_semaphore<> hanging{0}, go_on{0};
+};
+
+TEST(RunBatch, GivesUpATaskThatHangsAndItsDeviceAndDoesTheRest) {
+  auto& hanging = *new HangingWorld("BEN");  // `portrait` shouts
+  RunWorld& world = hanging.world;
+  world.options.devices = {{false, 0}, {false, 1}};
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 1) << result.summary;
+  EXPECT_TRUE(result.left_behind);
+  const auto failed = world.recorder.all<TaskFailed>();
+  ASSERT_EQ(failed.size(), 1U);
+  EXPECT_EQ(failed[0].task.name, "person/ben");
+  EXPECT_EQ(failed[0].kind, "fault");
+  EXPECT_THAT(failed[0].message, ::testing::MatchesRegex("gave no sign of life for [0-9]+ s and was given up; cpu:[01] "
+                                                         "takes no more tasks in this run"));
+  EXPECT_TRUE(world.files.exists(result.folder / failed[0].log));
+  std::string lost;
+  for (const auto& started : world.recorder.all<TaskStarted>()) {
+    if (!lost.empty()) EXPECT_NE(started.device, lost) << started.task.name;
+    if (started.task.name == "person/ben") lost = started.device;
+  }
+  EXPECT_EQ(world.recorder.all<CustomerFinished>().size(), 3U);
+  const std::size_t told = world.recorder.events.size();
+  hanging.go_on.release();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(world.recorder.events.size(), told) << "what comes too late is not told";
+}
+
+TEST(RunBatch, StopsWhereEveryDeviceHangs) {
+  auto& hanging = *new HangingWorld("BEN");
+  const auto result = hanging.world.run();
+  EXPECT_EQ(result.exit_code, 4) << result.summary;
+  EXPECT_THAT(result.summary, ::testing::HasSubstr("no device is left that has not hung"));
+  hanging.go_on.release();
+}
+
 }  // namespace
 }  // namespace atelier

@@ -89,7 +89,8 @@ RunResult RunWorld::run() {
                     .own_paths = [this](std::span<const OwnedPath> paths) -> Expected<void> {
                       owned.assign(paths.begin(), paths.end());
                       return {};
-                    }});
+                    },
+                    .workers = workers});
 }
 
 std::map<std::string, std::string> RunWorld::outputs() const {

@@ -67,6 +67,7 @@ class RunWorld {
   std::counting_semaphore<> abandoned{0};  // released when the run gives its tasks up
   std::atomic<int> abandoned_code{0};
   Recorder recorder;
+  Workers* workers = nullptr;    // null: tasks run in this process
   std::vector<OwnedPath> owned;  // what the last run told of whose files are whose
 };
 

@@ -366,5 +366,27 @@ TEST(Scheduler, RefusesADeviceTaskWithoutADevice) {
   EXPECT_THROW(Scheduler(machine(1, 0), 8, 1, work.tasks()), Fault);
 }
 
+TEST(Scheduler, StartsNothingOnADrainedDeviceNotEvenAlone) {
+  Work work;
+  const TaskId first = work.add({0}, Place::device), second = work.add({0}, Place::device),
+               third = work.add({0}, Place::device);
+  Scheduler scheduler(machine(8, 2), 8, work.customers, work.tasks());
+  for (const TaskId task : {first, second, third}) scheduler.ready(task);
+  ASSERT_EQ(ids(scheduler.admit({})), (std::vector<std::uint32_t>{0, 1}));
+  scheduler.drain(0);
+  scheduler.ended(first);
+  EXPECT_TRUE(scheduler.admit({}).empty()) << "the other device is busy";
+  EXPECT_TRUE(scheduler.any_device());
+  scheduler.again(second, {}, true);
+  const auto alone = scheduler.admit({});
+  ASSERT_EQ(ids(alone), (std::vector<std::uint32_t>{1}));
+  EXPECT_EQ(alone.front().device, 1U);
+  scheduler.drain(1);
+  scheduler.ended(second);
+  EXPECT_FALSE(scheduler.any_device());
+  EXPECT_TRUE(scheduler.admit({}).empty());
+  EXPECT_EQ(scheduler.close(), (std::vector<TaskId>{third}));
+}
+
 }  // namespace
 }  // namespace atelier

@@ -19,11 +19,11 @@ struct Desk {
   EventBus events{clock, {&recorder}};
   StopToken stop;
   RunFolder folder{"r-1", "/out/runs/r-1", nullptr};
-  StepLog log;
+  Attempt attempt{clock, std::chrono::seconds(60)};
   Digest key = sha256("key");
   TaskContext::Surroundings around{store, files, clock, events, stop, folder};
   std::unique_ptr<TaskContext> context =
-      std::make_unique<TaskContext>(around, TaskRef{7, 1, "person/anna"}, key, 3, log);
+      std::make_unique<TaskContext>(around, TaskRef{7, 1, "person/anna"}, key, 3, attempt);
 };
 
 TEST(TaskContext, GivesAnEmptyScratchFolderAndRemovesItAfterwards) {
@@ -58,7 +58,7 @@ TEST(TaskContext, KeepsWhatWasShownWithTheCheckpointAndGoesOnFromThere) {
   desk.context->preview("first", std::as_bytes(std::span(png)));
   desk.context->metric("loss", 1, 0.5);
   ASSERT_TRUE(desk.context->save_checkpoint(text_artifact("half")));
-  TaskContext next(desk.around, TaskRef{7, 1, "person/anna"}, desk.key, 3, desk.log);
+  TaskContext next(desk.around, TaskRef{7, 1, "person/anna"}, desk.key, 3, desk.attempt);
   ASSERT_TRUE(next.load_checkpoint());
   next.metric("loss", 2, 0.25);
   EXPECT_EQ(next.shown().previews.size(), 1U);
@@ -156,6 +156,41 @@ TEST(RunFolder, RemovesTheScratchOfARunThatWasKilled) {
   ASSERT_TRUE(open_run_folder(files, clock, "/out"));
   EXPECT_FALSE(files.exists("/out/runs/20230101T000000Z-1/scratch"));
   EXPECT_TRUE(files.exists("/out/runs/20230101T000000Z-1/events.jsonl"));
+}
+
+TEST(TaskContext, IsToStopOnceItsTimeIsOver) {
+  Desk desk;
+  desk.clock.advance(std::chrono::seconds(60));
+  EXPECT_FALSE(desk.context->stop_requested());
+  desk.clock.advance(std::chrono::seconds(1));
+  EXPECT_TRUE(desk.context->stop_requested());
+}
+
+TEST(TaskContext, CountsWhateverTheTaskAsksOrTellsAsASignOfLife) {
+  Desk desk;
+  const std::vector<std::function<void(TaskContext&)>> signs{
+      [](TaskContext& c) { (void)c.stop_requested(); },
+      [](TaskContext& c) { c.progress(0.5, "half"); },
+      [](TaskContext& c) { c.metric("loss", 1, 0.5); },
+      [](TaskContext& c) { c.warn("dark"); },
+      [](TaskContext& c) { (void)c.load_checkpoint(); },
+      [](TaskContext& c) { (void)c.save_checkpoint(text_artifact("half")); }};
+  for (const auto& sign : signs) {
+    desk.clock.advance(std::chrono::seconds(5));
+    EXPECT_EQ(desk.attempt.silent_for(), std::chrono::seconds(5));
+    sign(*desk.context);
+    EXPECT_EQ(desk.attempt.silent_for(), std::chrono::seconds(0));
+  }
+}
+
+TEST(TaskContext, TellsNothingOnceNobodyWaitsForTheTask) {
+  Desk desk;
+  desk.attempt.give_up();
+  desk.context->progress(0.5, "half");
+  desk.context->metric("loss", 1, 0.5);
+  desk.context->warn("dark");
+  EXPECT_TRUE(desk.recorder.events.empty());
+  EXPECT_TRUE(desk.context->stop_requested());
 }
 
 }  // namespace
