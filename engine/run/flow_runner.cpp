@@ -208,8 +208,8 @@ class FlowRunner::Graph {
 
   bool kill(const Assignment& assignment) {
     const auto silent = std::chrono::duration_cast<std::chrono::seconds>(assignment.attempt->silent_for());
-    if (!executor_.kill(assignment)) return false;
     assignment.attempt->killed(silent);
+    if (!executor_.kill(assignment)) return false;
     (void)assignment.attempt->sign();  // not again with the next beat
     return true;
   }

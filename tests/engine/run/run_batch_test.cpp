@@ -477,24 +477,28 @@ TEST(RunBatch, TriesAStepThatSaysSoNoSecondTime) {
   EXPECT_TRUE(world.recorder.all<TaskRetried>().empty());
 }
 
-// A world whose training of `text` hangs until the test ends. The run it is left behind in stays for good, so the world
-// does too.
+// A world whose training of ben's text hangs until the test ends, and whose clock jumps once `others` customers have
+// finished. The run stays for good, since the thread is left behind in it, so the world does too.
 struct HangingWorld {
-  explicit HangingWorld(std::string hangs) {
+  explicit HangingWorld(int others) {
     world.options.hung_after = std::chrono::seconds(600);
-    world.ticker = std::make_unique<FastTicker>(world.clock, std::chrono::milliseconds(1000));
-    world.probe->on_run = [this, hangs = std::move(hangs)](std::string_view node, std::string_view text) {
-      if (node != "learn" || text.find(hangs) == std::string_view::npos) return;
-      hanging.release();
+    world.ticker = std::make_unique<FastTicker>(world.clock, std::chrono::milliseconds(1));
+    world.recorder.look_on = [this](const Event& event) {
+      if (event.as<CustomerFinished>()) finished.release();
+    };
+    world.probe->on_run = [this, others](std::string_view node, std::string_view text) {
+      if (node != "learn" || text.find("ben") == std::string_view::npos) return;
+      for (int i = 0; i < others; ++i) finished.acquire();
+      world.clock.advance(std::chrono::seconds(601));
       go_on.acquire();
     };
   }
   RunWorld world;
-  std::counting_semaphore<> hanging{0}, go_on{0};
+  std::counting_semaphore<> finished{0}, go_on{0};
 };
 
 TEST(RunBatch, GivesUpATaskThatHangsAndItsDeviceAndDoesTheRest) {
-  auto& hanging = *new HangingWorld("BEN");  // `portrait` shouts
+  auto& hanging = *new HangingWorld(2);
   RunWorld& world = hanging.world;
   world.options.devices = {{false, 0}, {false, 1}};
   const auto result = world.run();
@@ -509,7 +513,9 @@ TEST(RunBatch, GivesUpATaskThatHangsAndItsDeviceAndDoesTheRest) {
   EXPECT_TRUE(world.files.exists(result.folder / failed[0].log));
   std::string lost;
   for (const auto& started : world.recorder.all<TaskStarted>()) {
-    if (!lost.empty()) EXPECT_NE(started.device, lost) << started.task.name;
+    if (!lost.empty()) {
+      EXPECT_NE(started.device, lost) << started.task.name;
+    }
     if (started.task.name == "person/ben") lost = started.device;
   }
   EXPECT_EQ(world.recorder.all<CustomerFinished>().size(), 3U);
@@ -520,7 +526,7 @@ TEST(RunBatch, GivesUpATaskThatHangsAndItsDeviceAndDoesTheRest) {
 }
 
 TEST(RunBatch, StopsWhereEveryDeviceHangs) {
-  auto& hanging = *new HangingWorld("BEN");
+  auto& hanging = *new HangingWorld(0);
   const auto result = hanging.world.run();
   EXPECT_EQ(result.exit_code, 4) << result.summary;
   EXPECT_THAT(result.summary, ::testing::HasSubstr("no device is left that has not hung"));

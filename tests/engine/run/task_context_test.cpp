@@ -102,7 +102,7 @@ TEST(TaskContext, TellsWhoseItsCheckpointsAreBeforeTheFirst) {
     EXPECT_EQ(desk.store.checkpoints(), 0U);
     return {};
   };
-  TaskContext context(desk.around, TaskRef{7, 1, "person/anna"}, desk.key, 3, desk.log, own);
+  TaskContext context(desk.around, TaskRef{7, 1, "person/anna"}, desk.key, 3, desk.attempt, own);
   ASSERT_TRUE(context.save_checkpoint(text_artifact("half")));
   ASSERT_TRUE(context.save_checkpoint(text_artifact("more")));
   EXPECT_EQ(told, 1);
@@ -111,7 +111,7 @@ TEST(TaskContext, TellsWhoseItsCheckpointsAreBeforeTheFirst) {
 TEST(TaskContext, SavesNoCheckpointThatNobodyOwns) {
   Desk desk;
   const auto own = []() -> Expected<void> { return failure("the ledger says no"); };
-  TaskContext context(desk.around, TaskRef{7, 1, "person/anna"}, desk.key, 3, desk.log, own);
+  TaskContext context(desk.around, TaskRef{7, 1, "person/anna"}, desk.key, 3, desk.attempt, own);
   EXPECT_EQ(context.save_checkpoint(text_artifact("half")).error().message, "the ledger says no");
   EXPECT_EQ(desk.store.checkpoints(), 0U);
 }

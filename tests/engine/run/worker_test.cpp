@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <semaphore>
+
 #include "run_world.h"
 #include "support/fake_processes.h"
 
@@ -87,8 +89,8 @@ TEST(Worker, DoesWhatTheProcessItselfWouldDo) {
 TEST(Worker, TellsFailuresAsTheyAre) {
   WorkerWorld isolated;
   isolated.probe->on_run = [](std::string_view node, std::string_view text) {
-    if (node == "learn" && text.find("BEN") != std::string_view::npos) throw UserError("photos: too dark");
-    if (node == "learn" && text.find("CLEO") != std::string_view::npos) throw std::bad_alloc();
+    if (node == "learn" && text.find("ben") != std::string_view::npos) throw UserError("photos: too dark");
+    if (node == "learn" && text.find("cleo") != std::string_view::npos) throw std::bad_alloc();
   };
   const auto result = isolated.world.run();
   EXPECT_EQ(result.exit_code, 1);
@@ -124,7 +126,7 @@ TEST(Worker, ThatCrashesTwiceFailsItsTaskAlone) {
   WorkerWorld isolated;
   isolated.program = [&](FakeSelf& self) {
     isolated.probe->on_run = [&self](std::string_view node, std::string_view text) {
-      if (node == "learn" && text.find("BEN") != std::string_view::npos) crash(self, "illegal instruction");
+      if (node == "learn" && text.find("ben") != std::string_view::npos) crash(self, "illegal instruction");
     };
     return isolated.work(self);
   };
@@ -143,11 +145,17 @@ TEST(Worker, ThatCrashesTwiceFailsItsTaskAlone) {
 TEST(Worker, ThatFallsSilentIsKilledAndItsTaskTriedAgain) {
   WorkerWorld isolated;
   isolated.world.options.hung_after = std::chrono::seconds(600);
-  isolated.world.ticker = std::make_unique<FastTicker>(isolated.world.clock, std::chrono::milliseconds(1000));
-  std::atomic<int> hangs{0};
+  isolated.world.ticker = std::make_unique<FastTicker>(isolated.world.clock, std::chrono::milliseconds(1));
+  std::counting_semaphore<> finished{0};
+  isolated.world.recorder.look_on = [&](const Event& event) {
+    if (event.as<CustomerFinished>()) finished.release();
+  };
+  std::atomic<int> trainings{0};
   isolated.program = [&](FakeSelf& self) {
-    isolated.probe->on_learn_step = [&](std::int64_t) {
-      if (hangs++ > 0) return;
+    isolated.probe->on_learn_step = [&](std::int64_t step) {
+      if (step != 0 || ++trainings != 4) return;
+      for (int i = 0; i < 2; ++i) finished.acquire();  // nothing else runs
+      isolated.world.clock.advance(std::chrono::seconds(601));
       while (self.read_line()) {
       }
     };
