@@ -11,7 +11,8 @@ namespace {
 
 std::vector<std::string> subcommand_names(const CLI::App& command) {
   std::vector<std::string> names;
-  for (const CLI::App* sub : command.get_subcommands({})) names.push_back(sub->get_name());
+  for (const CLI::App* sub : command.get_subcommands({}))
+    if (!sub->get_group().empty()) names.push_back(sub->get_name());  // those without are for programs
   return names;
 }
 
