@@ -21,10 +21,10 @@ figure() {
 
 # night NAME: copies examples/NAME to $work with a base model of its own; prints the batch file.
 night() {
-  if [ ! -d "$work/out/base" ]; then
-    mkdir -p "$work/out"
-    "$atelier" model init --arch sd1 --width 32 --seed 7 "$work/out/base" >&2
-    mkdir -p "$work/examples" && cp -r "$root/pipelines" "$work/pipelines"
+  if [ ! -d "$work/examples" ]; then
+    mkdir -p "$work/examples/base"
+    "$atelier" model init --arch sd1 --width 32 --seed 7 "$work/examples/base/model" >&2
+    cp -r "$root/pipelines" "$work/pipelines"
   fi
   cp -r "$root/examples/$1" "$work/examples/"
   echo "$work/examples/$1/batch.yaml"

@@ -298,8 +298,8 @@ def arguments(description):
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     root = Path(__file__).resolve().parents[2]
     parser.add_argument("--build", type=Path, default=root / "build/release", help="where the programs are")
-    parser.add_argument("--base", type=Path, default=root / "out/base-training/base")
-    parser.add_argument("--probe", type=Path, default=root / "out/probe.safetensors")
+    parser.add_argument("--base", type=Path, default=root / "examples/base/model")
+    parser.add_argument("--probe", type=Path, default=root / "examples/base/probe.safetensors")
     parser.add_argument("--out", type=Path, default=root / "out/claim", help="goes on there if it was cut off")
     parser.add_argument("--customers", type=int, default=len(CUSTOMERS), choices=range(2, len(CUSTOMERS) + 1))
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each customer")

@@ -3,7 +3,7 @@
 and tells how many of the attributes that a caption names are read off its picture; and whether pictures are copies: the
 distance of each to the nearest picture of the training set, beside that of fresh renders. Needs numpy and Pillow.
 
-    examples/base/measure.py                                        # what examples/base/train left
+    examples/base/measure.py                                        # the base that ships
     examples/base/measure.py --base out/base-training/base          # one of your own
 """
 import argparse
@@ -99,8 +99,8 @@ def main():
     root = Path(__file__).resolve().parents[2]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=root / "build/release", help="where the programs are")
-    parser.add_argument("--base", type=Path, default=root / "out/base-training/base")
-    parser.add_argument("--probe", type=Path, default=root / "out/probe.safetensors")
+    parser.add_argument("--base", type=Path, default=root / "examples/base/model")
+    parser.add_argument("--probe", type=Path, default=root / "examples/base/probe.safetensors")
     parser.add_argument("--training", type=Path, default=root / "out/base-pictures", help="what the base was trained on")
     parser.add_argument("--out", type=Path, default=root / "out/base-measured")
     parser.add_argument("--count", type=int, default=500)

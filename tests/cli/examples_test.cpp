@@ -97,15 +97,6 @@ std::vector<std::string> batches() {
   return names;
 }
 
-// The base that ./demo makes. Of two tests that make it at once one comes first, and it appears whole.
-void make_base() {
-  const fs::path base = kExamples.parent_path() / "out/base";
-  if (fs::exists(base / "model_index.json")) return;
-  fs::create_directories(base.parent_path());
-  atelier({"model", "init", "--arch", "sd1", "--width", "32", "--seed", "7", base.string()});
-  ASSERT_TRUE(fs::exists(base / "model_index.json"));
-}
-
 std::string as_test_name(const testing::TestParamInfo<std::string>& info) {
   std::string name = info.param;
   std::ranges::replace_if(name, [](unsigned char c) { return !std::isalnum(c); }, '_');
@@ -115,7 +106,6 @@ std::string as_test_name(const testing::TestParamInfo<std::string>& info) {
 using Example = testing::TestWithParam<std::string>;
 
 TEST_P(Example, DoesWhatItsReadmeSays) {
-  make_base();
   const TemporaryFolder folder;
   const Readme readme = readme_of(GetParam());
   ASSERT_FALSE(readme.commands.empty());
@@ -151,7 +141,6 @@ INSTANTIATE_TEST_SUITE_P(Each, ExampleInTheTable, testing::ValuesIn(examples()),
 using ExampleBatch = testing::TestWithParam<std::string>;
 
 TEST_P(ExampleBatch, HasNoMistakesAndIsDrawn) {
-  make_base();
   const auto finished = atelier({"validate", (kExamples / GetParam()).string()});
   EXPECT_EQ(finished.exit_code, 0) << finished.out << finished.err;
   const auto drawn = atelier({"graph", (kExamples / GetParam()).string()});
