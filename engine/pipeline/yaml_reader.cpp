@@ -34,6 +34,14 @@ bool may_be_template(const YamlNode& node) {
   return node.kind == YamlNode::Kind::scalar && node.text.find("${") != std::string::npos;
 }
 
+// The first template in a value, to any depth of lists; null where there is none.
+const YamlNode* template_in(const YamlNode& node) {
+  if (may_be_template(node)) return &node;
+  for (const auto& item : node.items)
+    if (const YamlNode* found = template_in(item)) return found;
+  return nullptr;
+}
+
 }  // namespace
 
 std::string listed(std::span<const std::string> names) {
@@ -65,8 +73,8 @@ std::optional<Value> YamlReader::scalar(const YamlNode& node, std::string_view w
 }
 
 std::optional<Value> YamlReader::value(const YamlNode& node, std::string_view what) {
-  if (may_be_template(node)) {
-    tell(position(node), fmt::format("{}: '{}' is not replaced here; expected a value", what, node.text));
+  if (const YamlNode* found = template_in(node)) {
+    tell(position(*found), fmt::format("{}: '{}' is not replaced here; expected a value", what, found->text));
     return {};
   }
   auto found = expression(node, what);
