@@ -60,11 +60,11 @@ class RealBench(Bench):
 
     def photos(self):
         folders = [p for p in sorted((self.assets / "photos/customers").iterdir()) if p.is_dir()]
-        return {p.name: p for p in folders[: self.o.customers]}
+        return {p.name: (p, "person") for p in folders[: self.o.customers]}
 
     def references(self):
         found = {}
-        for name, photos in self.photos().items():
+        for name, (photos, _) in self.photos().items():
             vectors = [v for v in map(self.recogniser.vector, sorted(photos.glob("*.jpg"))) if v is not None]
             mean = np.mean(vectors, axis=0)
             found[name] = mean / np.linalg.norm(mean)
@@ -94,8 +94,8 @@ def main():
         sys.exit("ATELIER_ASSETS does not name the folder of assets")
     bench = RealBench(arguments(__doc__).parse_args(), Path(os.environ["ATELIER_ASSETS"]).resolve())
     bench.render_style_and_random()
-    bench.write_batch(random_photos=bench.assets / "photos/random")
     bench.reference = bench.references()
+    bench.write_batch(random_photos=bench.assets / "photos/random")
     curves = {m: {} for m in METHODS}
     for weight in GRID:
         for method, rows in bench.measure({m: weight for m in METHODS}).items():

@@ -8,6 +8,7 @@ colour, glasses, …; see distance()), d0 the same of pictures with the style al
 which their score is that of `implicit` at 0.8, found by bisection. Intervals are of 95 %, by a bootstrap over customers. Writes results.json, table.md and curves.svg.
 """
 import argparse
+import hashlib
 import json
 import random
 import re
@@ -23,13 +24,13 @@ CUSTOMERS = [  # number of the person, scene and object of all of their photos
     (0, "park", "red balloon"), (1, "street", "blue umbrella"), (2, "park", "yellow lamp"),
     (3, "street", "green clock"), (4, "park", "orange kite"), (5, "street", "purple vase"),
     (6, "park", "blue flag"), (7, "street", "red flower")]
-PLACES = ["library", "beach", "kitchen", "mountains"]  # of the prompts of claim.yaml, in their order
+PLACES = ["library", "beach", "kitchen", "mountains", None]  # of the prompts of claim.yaml, in their order; None: none is named
 FEATURES = ["presentation", "skin", "hair_colour", "hair_style", "beard", "glasses"]
-STYLE = "poster"
-GRID = [0, 0.2, 0.4, 0.6, 0.8, 1]
+STYLE = "ink"
+GRID = [0, 0.4, 0.8, 1]
 REFERENCE_WEIGHT = 0.8
-MOST_WEIGHT = 2.0
-BISECTIONS = 4
+BEYOND = [1.25, 1.5, 2]  # weights at which a method is looked at that has not reached that score at 1
+BISECTIONS = 3
 RESAMPLES = 2000
 
 
@@ -66,7 +67,8 @@ class Bench:
         self.out = options.out
         self.out.mkdir(parents=True, exist_ok=True)
         self.runs = "runs"  # the folder below out
-        self.probed = {}  # picture -> what the probe read
+        kept = self.out / "probed.json"
+        self.probed = json.loads(kept.read_text()) if kept.exists() else {}
 
     def render(self):
         portraits = self.o.build / "examples/base/portraits"
@@ -79,9 +81,10 @@ class Bench:
 
     def render_style_and_random(self):
         portraits = self.o.build / "examples/base/portraits"
-        for name, style, seed, count in (("random", "photo", 77, self.o.random), ("style", STYLE, 78, 12)):
+        for name, style, seed, count, *more in (("random", "photo", 77, self.o.random, "--captions"),
+                                                ("style", STYLE, 78, 12)):
             if not (self.out / name).exists():
-                call(portraits, "style", "--style", style, "--seed", seed, "--count", count, "--size", 256,
+                call(portraits, "style", "--style", style, "--seed", seed, "--count", count, "--size", 256, *more,
                      self.out / name)
 
     def write_pipeline(self):
@@ -90,16 +93,17 @@ class Bench:
         (self.out / "pipeline.yaml").write_text(text)
 
     def photos(self):
-        """id -> folder of each customer's photos, as the batch names it."""
-        return {f"p{number}": f"photos/p{number}" for number, _, _ in CUSTOMERS[: self.o.customers]}
+        """id -> folder of each customer's photos, as the batch names it, and the word for what they are."""
+        return {f"p{number}": (f"photos/p{number}", self.reference[number][1]["presentation"])
+                for number, _, _ in CUSTOMERS[: self.o.customers]}
 
     def write_batch(self, random_photos="random"):
         self.write_pipeline()
         lines = ["atelier: 1", "pipeline: pipeline.yaml", "inputs:", f"  base: {self.o.base.resolve()}",
                  f"  random: {random_photos}", "  style: style", "customers:"]
-        for name, folder in self.photos().items():
+        for name, (folder, word) in self.photos().items():
             for seed in range(self.o.seeds):
-                lines.append(f"  - {{id: {name}-s{seed}, target: {folder}, params: {{seed: {seed}}}}}")
+                lines.append(f"  - {{id: {name}-s{seed}, target: {folder}, params: {{seed: {seed}, class: {word}}}}}")
         (self.out / "batch.yaml").write_text("\n".join(lines) + "\n")
 
     def draw(self, weights):
@@ -112,8 +116,14 @@ class Bench:
         return self.out / self.runs / name
 
     def read(self, pictures):
-        self.probed.update(read(self.o.build, self.o.probe, [p for p in pictures if p not in self.probed]))
-        return [self.probed[p] for p in pictures]
+        """What the probe reads of each; what it has read once is kept in probed.json, by the pictures' digests."""
+        digests = {p: hashlib.sha256(p.read_bytes()).hexdigest() for p in pictures}
+        new = {d: p for p, d in digests.items() if d not in self.probed}
+        if new:
+            told = read(self.o.build, self.o.probe, list(new.values()))
+            self.probed.update({d: told[p] for d, p in new.items()})
+            (self.out / "probed.json").write_text(json.dumps(self.probed))
+        return [self.probed[digests[p]] for p in pictures]
 
     def references(self):
         """Of each customer, the mean identity and the commonest features read off their photos."""
@@ -137,14 +147,16 @@ class Bench:
                     pictures = sorted((folder / f"p{number}-s{seed}" / method).glob("*.png"))
                     for picture, told in zip(pictures, self.read(pictures)):
                         values = told["values"]
-                        rows[method].append({
-                            "customer": number, "seed": seed, "picture": picture.name,
-                            "distance": distance(self.reference[number], told),
-                            "features": statistics.mean(values[f] == features[f] for f in FEATURES),
-                            "object": float(values["object"] == thing.split()[1]),
-                            "scene": float(values["scene"] == scene),
-                            "prompt": float(values["scene"] == PLACES[int(picture.name.split("_")[0]) - 1]),
-                            "style": float(values["style"] == STYLE)})
+                        place = PLACES[int(picture.name.split("_")[0]) - 1]
+                        row = {"customer": number, "seed": seed, "picture": picture.name,
+                               "distance": distance(self.reference[number], told),
+                               "features": statistics.mean(values[f] == features[f] for f in FEATURES),
+                               "object": float(values["object"] == thing.split()[1]),
+                               "scene" if place else "home": float(values["scene"] == scene),
+                               "style": float(values["style"] == STYLE)}
+                        if place:
+                            row["prompt"] = float(values["scene"] == place)
+                        rows[method].append(row)
         return rows
 
     def score(self, rows):
@@ -152,12 +164,14 @@ class Bench:
 
     def run(self):
         self.render()
-        self.write_batch()
         self.reference = self.references()
+        self.write_batch()
         curves = {m: {} for m in METHODS}
         for weight in GRID:
-            for method, rows in self.measure({m: weight for m in METHODS}).items():
-                curves[method][weight] = rows
+            methods = METHODS if weight else METHODS[:1]  # at 0 all are the style alone
+            rows = self.measure({m: weight for m in methods})
+            for method in METHODS:
+                curves[method][weight] = rows.get(method, rows[methods[0]])
             print(f"weight {weight}: drawn and read", file=sys.stderr, flush=True)
         self.no_identity = statistics.mean(r["distance"] for r in curves["implicit"][0])
         target = self.score(curves["implicit"][REFERENCE_WEIGHT])
@@ -167,26 +181,23 @@ class Bench:
     def bisect(self, curves, target):
         """Adds rows at each method's weight of equal identity to its curve."""
         self.equal = {"implicit": REFERENCE_WEIGHT}
+        for weight in BEYOND:
+            open_ones = [m for m in METHODS[1:] if all(self.score(rows) < target for rows in curves[m].values())]
+            for method, rows in self.measure({m: weight for m in open_ones}).items() if open_ones else ():
+                curves[method][weight] = rows
         brackets = {}
         for method in METHODS[1:]:
             known = sorted(curves[method])
             above = next((w for w in known if self.score(curves[method][w]) >= target), None)
-            brackets[method] = [max(w for w in known if w < above), above] if above else [known[-1], None]
-        open_ones = [m for m in brackets if brackets[m][1] is None]
-        if open_ones:
-            rows = self.measure({m: MOST_WEIGHT for m in METHODS})
-            for method in open_ones:
-                curves[method][MOST_WEIGHT] = rows[method]
-                if self.score(rows[method]) >= target:
-                    brackets[method][1] = MOST_WEIGHT
-                else:
-                    self.equal[method] = None
-                    del brackets[method]
+            if above is None:
+                self.equal[method] = None
+            else:
+                brackets[method] = [max(w for w in known if w < above), above]
         for _ in range(BISECTIONS):
             middles = {m: (low + high) / 2 for m, (low, high) in brackets.items()}
             if not middles:
                 return
-            rows = self.measure({m: middles.get(m, REFERENCE_WEIGHT) for m in METHODS})
+            rows = self.measure(middles)
             for method, middle in middles.items():
                 curves[method][middle] = rows[method]
                 brackets[method][self.score(rows[method]) >= target] = middle
@@ -194,21 +205,25 @@ class Bench:
             self.equal[method] = min((low, high), key=lambda w: abs(self.score(curves[method][w]) - target))
 
 
+# "home" is the customer's scene in pictures of the prompt that names no place, "scene" the same in those of the others.
 MEASURES = [("identity", "identity"), ("features", "features right"), ("object", "object leaks"),
-            ("scene", "scene leaks"), ("prompt", "prompt kept"), ("style", "style kept")]
+            ("home", "scene leaks, no place named"), ("scene", "scene leaks, another named"), ("prompt", "prompt kept"),
+            ("style", "style kept")]
+LEAKS = ["object", "home", "scene", "prompt"]
 
 
 def value_of(measure, rows, no_identity):
     if measure == "identity":
         return 1 - statistics.mean(r["distance"] for r in rows) / no_identity
-    return statistics.mean(r[measure] for r in rows)
+    return statistics.mean(r[measure] for r in rows if measure in r)
 
 
 def customer_means(rows, key):
-    """The mean of each customer's rows, customers in order; all have as many rows."""
+    """The mean of each customer's rows that have `key`, customers in order; all have as many rows."""
     values = {}
     for row in rows:
-        values.setdefault(row["customer"], []).append(row[key])
+        if key in row:
+            values.setdefault(row["customer"], []).append(row[key])
     return [statistics.mean(values[c]) for c in sorted(values)]
 
 
@@ -237,7 +252,7 @@ def table(bench, curves):
                 result[measure] = with_interval(lambda share: share, customer_means(rows, measure))
         if rows and method in METHODS[1:]:
             implicit = curves["implicit"][REFERENCE_WEIGHT]
-            for measure in ("object", "scene", "prompt"):
+            for measure in LEAKS:
                 result[f"{measure} less implicit"] = with_interval(
                     lambda a, b: a - b, customer_means(rows, measure), customer_means(implicit, measure))
         results.append(result)
@@ -248,7 +263,7 @@ def markdown(results):
     lines = ["| | weight | " + " | ".join(title for _, title in MEASURES) + " |", "| --- " * (2 + len(MEASURES)) + "|"]
     for r in results:
         if r["weight"] is None:
-            lines.append(f"| {r['method']} | not up to {MOST_WEIGHT:g} |" + " |" * len(MEASURES))
+            lines.append(f"| {r['method']} | not up to {BEYOND[-1]:g} |" + " |" * len(MEASURES))
             continue
         cells = [f"{r[m][0]:.2f} ({r[m][1]:.2f} to {r[m][2]:.2f})" for m, _ in MEASURES]
         lines.append(f"| {r['method']} | {r['weight']:.2f} | " + " | ".join(cells) + " |")
@@ -272,7 +287,7 @@ def svg(curves, no_identity):
                                                     "subspace": "#8e44ad"}
     parts = []
     for i, (measure, title) in enumerate(MEASURES):
-        left, top = margin + (i % 3) * (width + margin), margin + (i // 3) * (height + 2 * margin)
+        left, top = margin + (i % 4) * (width + margin), margin + (i // 4) * (height + 2 * margin)
         parts.append(f'<text x="{left}" y="{top - 8}">{title}</text><rect x="{left}" y="{top}" width="{width}" '
                      f'height="{height}" fill="none" stroke="#999"/>')
         for level in (0, 0.5, 1):
@@ -286,7 +301,7 @@ def svg(curves, no_identity):
                 points.append(f"{left + width * weight:.1f},{top + height * (1 - value):.1f}")
             points = " ".join(points)
             parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-    total_width, total_height = 3 * (width + margin) + margin, 2 * (height + 2 * margin) + margin
+    total_width, total_height = 4 * (width + margin) + margin, 2 * (height + 2 * margin) + margin
     for i, (method, colour) in enumerate(colours.items()):
         parts.append(f'<text x="{margin + 110 * i}" y="{total_height - 8}" fill="{colour}">{method}</text>')
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total_width} {total_height}" '
@@ -304,7 +319,7 @@ def arguments(description):
     parser.add_argument("--customers", type=int, default=len(CUSTOMERS), choices=range(2, len(CUSTOMERS) + 1))
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each customer")
     parser.add_argument("--photos", type=int, default=8, help="of each customer")
-    parser.add_argument("--random", type=int, default=12, help="portraits of anybody")
+    parser.add_argument("--random", type=int, default=40, help="portraits of anybody")
     parser.add_argument("--devices", default="cpu:0,cpu:1")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a param of claim.yaml")
     return parser

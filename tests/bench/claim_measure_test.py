@@ -32,8 +32,10 @@ class MadeUp(measure.Bench):
         self.drawn.append(dict(weights))
         return {method: [{"customer": c, "seed": s, "picture": "0001_seed1.png",
                           "distance": (1 + 0.05 * c) * (1 - STRENGTH[method] * weight), "features": 0.5,
-                          "object": float(method == "implicit" and weight > 0), "scene": 0.0, "prompt": 1.0, "style": 1.0}
-                         for c in range(4) for s in range(2)] for method, weight in weights.items()}
+                          "object": float(method == "implicit" and weight > 0), "style": 1.0,
+                          **({"scene": 0.0, "prompt": 1.0} if named else {"home": 0.25})}
+                         for c in range(4) for s in range(2) for named in (True, False)]
+                for method, weight in weights.items()}
 
 
 class Distance(unittest.TestCase):
@@ -83,6 +85,8 @@ class Measure(unittest.TestCase):
     def test_compares_leaks_with_an_interval_around_the_mean(self):
         explicit = next(r for r in measure.table(self.bench, self.curves) if r["method"] == "explicit")
         self.assertEqual(explicit["object less implicit"], [-1.0, -1.0, -1.0])
+        self.assertEqual(explicit["home"], [0.25, 0.25, 0.25])  # of the pictures without a place alone
+        self.assertEqual(explicit["scene"], [0.0, 0.0, 0.0])
         mean, low, high = explicit["identity"]
         self.assertLessEqual(low, mean)
         self.assertGreaterEqual(high, mean)
