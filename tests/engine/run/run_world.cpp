@@ -68,6 +68,10 @@ RunWorld::RunWorld() : registry(make_test_registry(files, probe)), batch(make_ni
   options.devices = {{false, 0}};
 }
 
+void RunWorld::drop_output(const std::string& name) {
+  std::erase_if(batch.pipeline.outputs, [&](const PipelineOutput& output) { return output.name == name; });
+}
+
 RunResult RunWorld::run() {
   recorder.events.clear();
   stop = std::make_unique<StopToken>();

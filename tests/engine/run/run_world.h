@@ -49,6 +49,7 @@ class RunWorld {
   RunWorld();  // with customers anna, ben and cleo
 
   void set(const std::string& param, Value value) { batch.set.insert_or_assign(param, std::move(value)); }
+  void drop_output(const std::string& name);
   RunResult run();  // `recorder` holds the events of this run alone
   std::string output(const std::string& path) const { return files.text(options.out / path).value_or("(none)"); }
   std::map<std::string, std::string> outputs() const;  // all of them, but for the runs' folders

@@ -144,6 +144,7 @@ TEST(Worker, ThatCrashesTwiceFailsItsTaskAlone) {
 
 TEST(Worker, ThatFallsSilentIsKilledAndItsTaskTriedAgain) {
   WorkerWorld isolated;
+  isolated.world.drop_output("look");  // it may still be under way when the customers have finished, and would hang too
   isolated.world.options.hung_after = std::chrono::seconds(600);
   isolated.world.ticker = std::make_unique<FastTicker>(isolated.world.clock, std::chrono::milliseconds(1));
   std::counting_semaphore<> finished{0};
@@ -170,7 +171,9 @@ TEST(Worker, ThatFallsSilentIsKilledAndItsTaskTriedAgain) {
       retried[0].message,
       ::testing::MatchesRegex("the worker of cpu:0 was killed by signal 9 \\(Killed\\) after [0-9]+ s without a "
                               "sign of life"));
-  EXPECT_EQ(isolated.world.outputs(), undisturbed());
+  auto expected = undisturbed();
+  expected.erase("style.txt");
+  EXPECT_EQ(isolated.world.outputs(), expected);
 }
 
 TEST(Worker, StopsItsTrainingAtACheckpointWhenTheRunIsStopped) {
