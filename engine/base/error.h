@@ -12,6 +12,7 @@ enum class ErrorKind {
   input,          // what was given is wrong: never retried
   transient,      // I/O or a device that may come back: retried with back-off
   out_of_memory,  // retried with less
+  disk_full,      // no other task would fare better: the run stops itself
   stopped,        // the task was asked to stop; not a failure, it goes on in the next run
   input_lost,     // an artifact it needs is missing or damaged: made again in another wave
   fault,          // a bug or a broken machine

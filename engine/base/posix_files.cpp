@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr mode_t kFileMode = 0600, kFolderMode = 0700;  // photos of customers: for their owner only
 
-// What is wrong with the path itself stays wrong; the rest (a full disk, an I/O error) may come back.
+// What is wrong with the path itself stays wrong; the rest (an I/O error) may come back.
 ErrorKind kind_of(int code) {
   switch (code) {
     case ENOENT:
@@ -37,6 +37,9 @@ ErrorKind kind_of(int code) {
       return ErrorKind::input;
     case ENOMEM:
       return ErrorKind::out_of_memory;
+    case ENOSPC:
+    case EDQUOT:
+      return ErrorKind::disk_full;
     default:
       return ErrorKind::transient;
   }

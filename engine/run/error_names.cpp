@@ -10,6 +10,8 @@ std::string_view name_of(ErrorKind kind) noexcept {
       return "transient";
     case ErrorKind::out_of_memory:
       return "out_of_memory";
+    case ErrorKind::disk_full:
+      return "disk_full";
     case ErrorKind::stopped:
       return "stopped";
     case ErrorKind::input_lost:
@@ -21,8 +23,8 @@ std::string_view name_of(ErrorKind kind) noexcept {
 }
 
 ErrorKind error_kind_named(std::string_view name) noexcept {
-  for (const auto kind :
-       {ErrorKind::input, ErrorKind::transient, ErrorKind::out_of_memory, ErrorKind::stopped, ErrorKind::input_lost})
+  for (const auto kind : {ErrorKind::input, ErrorKind::transient, ErrorKind::out_of_memory, ErrorKind::disk_full,
+                          ErrorKind::stopped, ErrorKind::input_lost})
     if (name == name_of(kind)) return kind;
   return ErrorKind::fault;
 }

@@ -29,7 +29,6 @@ struct TaskResult {
   std::string reason{};                    // reused: why
   bool started = false;                    // stopped: it had begun
   bool crashed = false;                    // failed: the process that it ran in is gone
-  bool halts_run = false;                  // failed: no other task would fare better (a full disk, a broken cache)
 
   bool well() const { return state == State::finished || state == State::reused; }
 };

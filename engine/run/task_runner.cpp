@@ -253,6 +253,7 @@ TaskResult TaskRunner::ended_with(Running& running, Error error) const {
   if (error.kind == ErrorKind::stopped && !around_.stop.requested() && running.attempt().overdue())
     error = {ErrorKind::transient,
              fmt::format("was not done after {} s, the step's timeout", running.attempt().timeout()->count())};
+  if (error.kind == ErrorKind::disk_full) return halted(error.message);
   TaskResult result{.state = State::failed, .key = running.key};
   if (error.kind == ErrorKind::stopped) {
     result.state = State::stopped;

@@ -35,7 +35,7 @@ class MemoryFiles::Writer final : public FileWriter {
     const std::size_t end = offset + bytes.size();
     const std::size_t grown = end > next.size() ? end - next.size() : 0;
     if (grown > owner_.capacity_ - std::min(owner_.used_, owner_.capacity_))
-      return failure(reason(path_, "No space left on device"), ErrorKind::transient);
+      return failure(reason(path_, "No space left on device"), ErrorKind::disk_full);
     owner_.used_ += grown;
     if (grown) next.resize(end);
     std::copy_n(reinterpret_cast<const char*>(bytes.data()), bytes.size(), next.begin() + static_cast<long>(offset));

@@ -107,6 +107,14 @@ TEST_F(PosixFilesTest, ALockIsHeldByOneAndLeavesNoFile) {
   EXPECT_TRUE(files->try_lock(at("lock")).value());
 }
 
+TEST_F(PosixFilesTest, AFullDiskIsAKindOfItsOwn) {
+  const auto writer = files->create("/dev/full").value();
+  const auto written = writer->write_at(0, std::as_bytes(std::span("four", 4)));
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().kind, ErrorKind::disk_full);
+  EXPECT_EQ(written.error().message, "/dev/full: cannot be written: No space left on device");
+}
+
 TEST_F(PosixFilesTest, FreeSpaceIsTold) {
   EXPECT_GT(files->free_bytes(folder.path()).value(), 0u);
   EXPECT_FALSE(files->free_bytes(at("nothing")));
