@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::uint64_t kMostCores = 4096;
 constexpr std::uint64_t kMostThreads = 1024;
+constexpr std::uint64_t kMostTasksPerDevice = 64;
 constexpr std::uint64_t kMostCustomers = 1'000'000;
 constexpr std::uint64_t kOneDay_s = 86400;
 
@@ -33,7 +34,7 @@ struct RunCommandOptions {
   int cores = 0;
   std::string memory;
   std::optional<bool> isolate;
-  int threads_per_device = 1;
+  int threads_per_device = 1, tasks_per_device = 1;
   std::size_t window = 0;
   int grace_s = 20;
   std::string hung_after = "15m";
@@ -61,6 +62,12 @@ void add_options(CLI::App& command, RunCommandOptions& options) {
                   "Threads of a training on a CPU device; results are equal to the bit for equal ones")
       ->type_name("N")
       ->check(whole_number(1, kMostThreads))
+      ->capture_default_str();
+  command
+      .add_option("--tasks-per-device", options.tasks_per_device,
+                  "Tasks at once on a device, where the memory of all is known to fit")
+      ->type_name("N")
+      ->check(whole_number(1, kMostTasksPerDevice))
       ->capture_default_str();
   command.add_option("--window", options.window, "Customers open at once [4 per device, at least 8]")
       ->type_name("N")
@@ -159,7 +166,7 @@ int run_it(Program& program, const RunCommandOptions& options) {
   RunOptions run;
   run.out = fs::absolute(options.batch.out).lexically_normal();
   run.only = options.batch.only;
-  run.devices = *devices;
+  run.devices = in_slots(*devices, options.tasks_per_device);
   run.machine = machine;
   run.threads_per_device = options.threads_per_device;
   run.window = options.window;
@@ -181,7 +188,7 @@ int run_it(Program& program, const RunCommandOptions& options) {
   const auto processes = make_posix_processes();
   std::unique_ptr<Workers> workers;
   if (options.isolate.value_or(devices->front().cuda))
-    workers = make_process_workers(*processes, worker_commands(*devices, cache->folder()));
+    workers = make_process_workers(*processes, worker_commands(run.devices, cache->folder()));
   StopToken stop;
   const SignalStop signals(stop);
   ThreadTicker ticker;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -61,15 +62,23 @@ Expected<std::vector<DeviceName>> parse_devices(std::string_view text, const Mac
   return names;
 }
 
+std::vector<DeviceName> in_slots(const std::vector<DeviceName>& devices, int times) {
+  std::vector<DeviceName> slots;
+  for (const auto& device : devices) slots.insert(slots.end(), static_cast<std::size_t>(std::max(1, times)), device);
+  return slots;
+}
+
 RunDevices make_devices(const std::vector<DeviceName>& names, const Machine& machine) {
   const auto host = std::make_shared<ResidentCache>(resident_limit(machine.memory_bytes));
   RunDevices made;
   made.cpu = std::make_unique<RunDevice>("cpu", host);
+  std::map<int, std::shared_ptr<ResidentCache>> of_cuda;
   for (const auto& name : names) {
     const auto index = static_cast<std::size_t>(name.index);
     const auto memory = index < machine.cuda_memory_bytes.size() ? machine.cuda_memory_bytes[index] : 0;
-    made.devices.push_back(std::make_unique<RunDevice>(
-        name.text(), name.cuda ? std::make_shared<ResidentCache>(resident_limit(memory)) : host));
+    auto& own = of_cuda[name.index];
+    if (name.cuda && !own) own = std::make_shared<ResidentCache>(resident_limit(memory));
+    made.devices.push_back(std::make_unique<RunDevice>(name.text(), name.cuda ? own : host));
   }
   return made;
 }

@@ -33,6 +33,9 @@ struct DeviceName {
 // machine has not.
 Expected<std::vector<DeviceName>> parse_devices(std::string_view text, const Machine& machine);
 
+// Each device `times` times in a row: as many tasks may run on it at once.
+std::vector<DeviceName> in_slots(const std::vector<DeviceName>& devices, int times);
+
 // A device that a task may hold, or "cpu" for tasks that hold none.
 class RunDevice final : public Device {
  public:
@@ -53,7 +56,7 @@ class RunDevice final : public Device {
 };
 
 // The devices of a run and, for tasks that hold none, the plain "cpu". Logical CPU devices and "cpu" share what stays
-// in memory; a CUDA device has its own.
+// in memory; a CUDA device has its own, for all its slots.
 struct RunDevices {
   std::vector<std::unique_ptr<RunDevice>> devices;
   std::unique_ptr<RunDevice> cpu;

@@ -1,5 +1,6 @@
 #include "run/run_batch.h"
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -84,7 +85,8 @@ class Run {
 
   std::vector<std::string> device_names() const {
     std::vector<std::string> names;
-    for (const auto& device : options_.devices) names.push_back(device.text());
+    for (const auto& device : options_.devices)
+      if (std::ranges::find(names, device.text()) == names.end()) names.push_back(device.text());
     return names;
   }
 

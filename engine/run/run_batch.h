@@ -25,7 +25,7 @@ namespace atelier {
 struct RunOptions {
   std::filesystem::path out{};        // absolute
   std::vector<std::string> only{};    // ids; empty: all customers
-  std::vector<DeviceName> devices{};  // of parse_devices()
+  std::vector<DeviceName> devices{};  // of parse_devices(); one named again is another slot of it
   Machine machine;                    // machine.cores is what --cores gives or the machine has
   int threads_per_device = 1;         // results are equal to the bit only for equal ones
   std::size_t window = 0;             // customers open at once; 0: four per device, at least eight

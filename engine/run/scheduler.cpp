@@ -33,8 +33,13 @@ Scheduler::Scheduler(Capacity capacity, std::size_t window, std::size_t customer
       left_(tasks_.size()),
       window_(std::max<std::size_t>(1, window)),
       shared_(make_lane()),
-      device_busy_(capacity_.devices.size()) {
-  for (std::size_t i = 0; i < capacity_.devices.size(); ++i) device_busy_[i] = capacity_.devices[i].drained;
+      slot_busy_(capacity_.devices.size()),
+      on_device_(capacity_.devices.size()) {
+  for (const auto& slot : capacity_.devices)
+    device_of_.push_back(static_cast<std::size_t>(std::ranges::find(capacity_.devices, slot.id, &DeviceSlot::id) -
+                                                  capacity_.devices.begin()));
+  for (std::size_t i = 0; i < capacity_.devices.size(); ++i)
+    if (capacity_.devices[i].drained) drain(i);
   for (std::size_t i = tasks_.size(); i-- > 0;) {
     double longest = 0;
     for (const TaskId dependent : tasks_[i].dependents) longest = std::max(longest, path_s_[index_of(dependent)]);
@@ -103,7 +108,10 @@ void Scheduler::again(TaskId task, Instant not_before, bool alone) {
   delayed_.emplace(not_before, std::pair(task, alone));
 }
 
-void Scheduler::drain(std::size_t device) { device_busy_[device] = capacity_.devices[device].drained = true; }
+void Scheduler::drain(std::size_t slot) {
+  for (std::size_t i = 0; i < slot_busy_.size(); ++i)
+    if (device_of_[i] == device_of_[slot]) slot_busy_[i] = capacity_.devices[i].drained = true;
+}
 
 bool Scheduler::any_device() const {
   return std::ranges::any_of(capacity_.devices, [](const DeviceSlot& device) { return !device.drained; });
@@ -153,7 +161,7 @@ void Scheduler::admit_alone(std::vector<Admission>& out) {
   const TaskId task = *alone_.begin();
   const auto& wanted = tasks_[index_of(task)];
   std::optional<std::size_t> device;
-  if (wanted.place == Place::device && !(device = free_device(wanted.needs))) return;
+  if (wanted.place == Place::device && !(device = free_slot(wanted.needs))) return;
   alone_.erase(alone_.begin());
   alone_running_ = true;
   start(task, device,
@@ -175,15 +183,37 @@ Scheduler::Queue* Scheduler::next_queue(Place place, std::size_t* lane) {
   return nullptr;
 }
 
-std::optional<std::size_t> Scheduler::free_device(const Needs& needs) const {
-  std::optional<std::size_t> any;
-  for (std::size_t i = 0; i < device_busy_.size(); ++i) {
-    if (device_busy_[i]) continue;
+// An idle device where the task fits, else one that it can share, else an idle one where it may fit after all.
+std::optional<std::size_t> Scheduler::free_slot(const Needs& needs) const {
+  std::optional<std::size_t> shared, too_small;
+  for (std::size_t i = 0; i < slot_busy_.size(); ++i) {
+    if (slot_busy_[i]) continue;
+    const bool idle = on_device_[device_of_[i]].running == 0;
     const auto memory = capacity_.devices[i].memory_bytes;
-    if (memory == 0 || needs.device_memory_bytes <= memory) return i;
-    if (!any) any = i;
+    if (idle && (memory == 0 || needs.device_memory_bytes <= memory)) return i;
+    if (idle && !too_small) too_small = i;
+    if (!idle && !shared && may_join(i, needs)) shared = i;
   }
-  return any;
+  return shared ? shared : too_small;
+}
+
+// Of a logical CPU device the memory is the host's, which is looked at for every task.
+bool Scheduler::may_join(std::size_t slot, const Needs& needs) const {
+  const DeviceSlot& device = capacity_.devices[slot];
+  if (device.on_host) return true;
+  const OnDevice& there = on_device_[device_of_[slot]];
+  return device.memory_bytes > 0 && needs.device_memory_bytes > 0 && there.of_unknown_size == 0 &&
+         there.memory_bytes + needs.device_memory_bytes <= device.memory_bytes;
+}
+
+void Scheduler::hold(std::size_t slot, const Needs& needs, bool take) {
+  slot_busy_[slot] = take || capacity_.devices[slot].drained;
+  OnDevice& there = on_device_[device_of_[slot]];
+  const OnDevice task{1, needs.device_memory_bytes == 0 ? 1U : 0U, needs.device_memory_bytes};
+  const auto change = [take](auto& sum, auto by) { sum = take ? sum + by : sum - by; };
+  change(there.running, task.running);
+  change(there.of_unknown_size, task.of_unknown_size);
+  change(there.memory_bytes, task.memory_bytes);
 }
 
 // Of the host: on a logical CPU device what the task holds there too.
@@ -205,7 +235,7 @@ bool Scheduler::admit_device(std::vector<Admission>& out) {
   if (!queue) return false;
   const TaskId task = *queue->begin();
   const auto& needs = tasks_[index_of(task)].needs;
-  const auto device = free_device(needs);
+  const auto device = free_slot(needs);
   if (!device) return false;
   const int threads = capacity_.devices[*device].threads;
   const int most = std::max(capacity_.cores, capacity_.device_threads() + 1);  // one CPU task may always run
@@ -236,7 +266,7 @@ bool Scheduler::admit_cpu(std::vector<Admission>& out) {
 
 void Scheduler::start(TaskId task, std::optional<std::size_t> device, int threads, std::vector<Admission>& out) {
   const Admission admission{task, device, threads};
-  if (device) device_busy_[*device] = true;
+  if (device) hold(*device, tasks_[index_of(task)].needs, true);
   (device ? device_threads_ : cpu_threads_) += threads;
   memory_bytes_ += host_bytes(task, device);
   state_[index_of(task)] = State::running;
@@ -249,7 +279,7 @@ void Scheduler::release(TaskId task) {
   const auto held = holds_.extract(static_cast<std::uint32_t>(task));
   if (!held) throw Fault("a task ended that was not running");
   const auto& [id, device, threads] = held.mapped();
-  if (device) device_busy_[*device] = capacity_.devices[*device].drained;
+  if (device) hold(*device, tasks_[index_of(task)].needs, false);
   (device ? device_threads_ : cpu_threads_) -= threads;
   memory_bytes_ -= host_bytes(task, device);
   --running_;

@@ -6,7 +6,10 @@
 // - What several customers share comes first. Then customers take turns, and within a customer the task with the
 // longest
 //   remaining path (in seconds, by the tasks' own guesses) goes first; ties go by task id.
-// - A device task holds one free device; its threads count against the cores. CPU tasks take the rest, at least one.
+// - A device task holds one free slot of a device; its threads count against the cores. CPU tasks take the rest, at
+// least
+//   one. A device has several slots where several tasks may run on it at once: then a second one starts there only if
+//   its memory and theirs are known to fit, and not before every idle device has its own.
 // - What stands next but lacks memory or cores holds back what would come after it, so that nothing starves.
 #pragma once
 #include <array>
@@ -25,6 +28,7 @@
 
 namespace atelier {
 
+// Slots of one id are one device: they share its memory, and a drain is of all of them.
 struct DeviceSlot {
   std::string id{};
   int threads = 1;                 // that a task on it may use
@@ -54,7 +58,7 @@ struct SchedulerTask {
 
 struct Admission {
   TaskId task{};
-  std::optional<std::size_t> device{};  // into Capacity::devices
+  std::optional<std::size_t> device{};  // the slot, into Capacity::devices
   int threads = 1;
   bool operator==(const Admission&) const = default;
 };
@@ -72,8 +76,8 @@ class Scheduler {
   void ended(TaskId task);  // for good, whether it ran or not; frees what it held
   // A running task is to be tried again, not before the given time; `alone`: with nothing else beside it.
   void again(TaskId task, Instant not_before, bool alone = false);
-  // No task starts on the device any more. What runs there ends as ever.
-  void drain(std::size_t device);
+  // No task starts on the slot's device any more. What runs there ends as ever.
+  void drain(std::size_t slot);
   bool any_device() const;  // that is not drained
   // What starts now. Each is running until ended() or again().
   std::vector<Admission> admit(Instant now);
@@ -109,7 +113,8 @@ class Scheduler {
   bool admit_device(std::vector<Admission>& out);
   bool admit_cpu(std::vector<Admission>& out);
   void admit_alone(std::vector<Admission>& out);
-  std::optional<std::size_t> free_device(const Needs& needs) const;
+  std::optional<std::size_t> free_slot(const Needs& needs) const;
+  bool may_join(std::size_t slot, const Needs& needs) const;
   std::uint64_t host_bytes(TaskId task, std::optional<std::size_t> device) const;
   bool host_memory_fits(TaskId task, std::optional<std::size_t> device) const;
   int device_threads(TaskId task) const;
@@ -136,7 +141,15 @@ class Scheduler {
   bool alone_running_ = false, closed_ = false, device_waits_ = false;
 
   std::unordered_map<std::uint32_t, Admission> holds_;  // by running task
-  std::vector<bool> device_busy_;
+  struct OnDevice {                                     // what runs on one device, all its slots together
+    std::size_t running = 0, of_unknown_size = 0;
+    std::uint64_t memory_bytes = 0;
+  };
+  void hold(std::size_t slot, const Needs& needs, bool take);
+
+  std::vector<bool> slot_busy_;
+  std::vector<std::size_t> device_of_;  // by slot: the first slot of its device
+  std::vector<OnDevice> on_device_;     // by a device's first slot
   int cpu_threads_ = 0, device_threads_ = 0;
   std::uint64_t memory_bytes_ = 0;
   std::size_t running_ = 0;

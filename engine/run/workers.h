@@ -1,5 +1,6 @@
-// run: worker processes, one per device, as the run sees them. A crash in native code, a poisoned CUDA context or the
-// kernel's out-of-memory killer costs the task that a worker is on, not the night.
+// run: worker processes, one per device (per slot of it, where several tasks may run there), as the run sees them. A
+// crash in native code, a poisoned CUDA context or the kernel's out-of-memory killer costs the task that a worker is
+// on, not the night.
 #pragma once
 #include <map>
 #include <string>

@@ -61,5 +61,15 @@ TEST(Devices, ShareWhatIsResidentAmongLogicalCpuDevicesOnly) {
   EXPECT_EQ(gpus.cpu->id(), "cpu");
 }
 
+TEST(Devices, HaveSlotsThatShareWhatStaysThere) {
+  const auto slots = in_slots({{true, 0}, {true, 1}}, 2);
+  EXPECT_EQ(slots, (std::vector<DeviceName>{{true, 0}, {true, 0}, {true, 1}, {true, 1}}));
+  EXPECT_EQ(in_slots({{false, 0}}, 1), (std::vector<DeviceName>{{false, 0}}));
+  const auto devices = make_devices(slots, two_gpus);
+  int loads = 0;
+  for (const auto& device : devices.devices) EXPECT_TRUE(load(*device, "base", 7, &loads));
+  EXPECT_EQ(loads, 2);
+}
+
 }  // namespace
 }  // namespace atelier

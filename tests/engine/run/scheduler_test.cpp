@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <random>
+#include <string>
 
 namespace atelier {
 namespace {
@@ -254,6 +256,61 @@ TEST(Scheduler, CountsWhatATaskHoldsOnALogicalCpuDeviceAsTheHosts) {
   }
 }
 
+// Two devices of 100 bytes with three slots each.
+Capacity cards() {
+  Capacity capacity = machine(16, 6);
+  for (std::size_t i = 0; i < 6; ++i) {
+    auto& slot = capacity.devices[i];
+    slot.id = i < 3 ? "cuda:0" : "cuda:1";
+    slot.on_host = false;
+    slot.memory_bytes = 100;
+  }
+  return capacity;
+}
+
+// The devices, in order, on which tasks of these sizes start together.
+std::string started_on(const std::vector<std::uint64_t>& sizes, const Capacity& capacity) {
+  Work work;
+  for (const auto bytes : sizes) {
+    const TaskId task = work.add({0}, Place::device);
+    work.all[index_of(task)].needs.device_memory_bytes = bytes;
+  }
+  Scheduler scheduler(capacity, 8, work.customers, work.tasks());
+  for (std::size_t i = 0; i < sizes.size(); ++i) scheduler.ready(static_cast<TaskId>(i));
+  std::string devices;
+  for (const auto& one : scheduler.admit({})) devices += capacity.devices[*one.device].id.back();
+  return devices;
+}
+
+TEST(Scheduler, PutsSeveralTasksOnADeviceWhereTheirMemoryFits) {
+  EXPECT_EQ(started_on({50, 50, 50, 50}, cards()), "0101") << "every idle device first";
+  EXPECT_EQ(started_on({50, 50, 60, 10}, cards()), "01") << "what does not fit holds back what comes after it";
+  EXPECT_EQ(started_on({10, 10, 10, 10, 10, 10, 10}, cards()), "010011") << "no more than there are slots";
+  EXPECT_EQ(started_on({200, 10, 10, 10}, cards()), "0111") << "what needs more than there is has a device to itself";
+}
+
+TEST(Scheduler, LeavesADeviceToATaskOfUnknownSize) {
+  EXPECT_EQ(started_on({0, 50, 50}, cards()), "011");
+  EXPECT_EQ(started_on({50, 50, 0, 10}, cards()), "01");
+  Capacity unknown = cards();
+  for (auto& slot : unknown.devices) slot.memory_bytes = 0;
+  EXPECT_EQ(started_on({10, 10, 10}, unknown), "01");
+}
+
+TEST(Scheduler, DrainsADeviceWithAllItsSlots) {
+  Work work;
+  for (int i = 0; i < 4; ++i) work.all[index_of(work.add({0}, Place::device))].needs.device_memory_bytes = 10;
+  Capacity capacity = cards();
+  capacity.devices[1].drained = true;
+  Scheduler scheduler(capacity, 8, work.customers, work.tasks());
+  for (std::uint32_t i = 0; i < 4; ++i) scheduler.ready(static_cast<TaskId>(i));
+  EXPECT_EQ(scheduler.admit({}).size(), 3U);
+  scheduler.drain(4);
+  EXPECT_FALSE(scheduler.any_device());
+  scheduler.ended(TaskId{0});
+  EXPECT_TRUE(scheduler.admit({}).empty());
+}
+
 // A random plan, run to its end with random durations, retries and memory.
 class RandomNight {
  public:
@@ -272,6 +329,7 @@ class RandomNight {
     capacity_ = machine(pick(1, 6), static_cast<std::size_t>(pick(1, 3)));
     for (auto& device : capacity_.devices) device.threads = pick(1, 3);
     if (pick(0, 1)) capacity_.memory_bytes = 100;
+    if (pick(0, 1)) share_devices();
   }
 
   // The admissions in their order; the laws are checked on the way.
@@ -325,7 +383,40 @@ class RandomNight {
     work_.all[index_of(id)].needs.memory_bytes = static_cast<std::uint64_t>(pick(0, 120));
   }
 
+  // Some slots become one device's, with memory of its own that tasks need.
+  void share_devices() {
+    for (auto& slot : capacity_.devices) {
+      slot.id = pick(0, 1) ? "cuda:0" : "cuda:1";
+      slot.on_host = false;
+      slot.memory_bytes = 100;
+    }
+    for (auto& one : work_.all) one.needs.device_memory_bytes = static_cast<std::uint64_t>(pick(0, 3) * 20);
+  }
+
+  void check_devices(const std::vector<Admission>& running) const {
+    struct There {
+      int tasks = 0;
+      std::uint64_t bytes = 0;
+      bool unknown = false;
+    };
+    std::map<std::string, There> all;
+    for (const auto& one : running) {
+      if (!one.device) continue;
+      const auto bytes = work_.all[index_of(one.task)].needs.device_memory_bytes;
+      There& there = all[capacity_.devices[*one.device].id];
+      ++there.tasks;
+      there.bytes += bytes;
+      there.unknown = there.unknown || bytes == 0;
+    }
+    for (const auto& [id, there] : all) {
+      if (there.tasks == 1) continue;
+      EXPECT_LE(there.bytes, 100U) << id;
+      EXPECT_FALSE(there.unknown) << id;
+    }
+  }
+
   void check(const std::vector<Admission>& running) const {
+    check_devices(running);
     std::vector<int> on_device(capacity_.devices.size());
     int cpu = 0, device = 0;
     std::uint64_t memory = 0;
