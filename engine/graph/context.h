@@ -21,6 +21,8 @@ class Context {
   virtual bool stop_requested() const = 0;
   virtual int threads() const = 0;              // how many threads the task may use
   virtual std::filesystem::path scratch() = 0;  // an empty folder of the task's own, removed afterwards
+  // How often the task ran out of memory before, in this run. What can do its work in smaller pieces does so then.
+  virtual int times_out_of_memory() const { return 0; }
 
   virtual void progress(double fraction, std::string_view what) = 0;                // fraction in [0, 1]
   virtual void metric(std::string_view name, std::int64_t step, double value) = 0;  // a loss per step

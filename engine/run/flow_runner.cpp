@@ -74,7 +74,7 @@ class FlowRunner::Graph {
     std::size_t successors = 0;
   };
   struct Tries {
-    std::uint16_t attempts = 0, looks = 0;
+    std::uint16_t attempts = 0, looks = 0, out_of_memory = 0;
   };
 
   std::size_t step_of(TaskId id) const {
@@ -182,8 +182,9 @@ class FlowRunner::Graph {
       if (stop_.requested()) return withdraw();
       for (const Admission& admission : scheduler_.admit(clock_.now())) {
         const auto limits = tasks_.limits(admission.task);
-        const Assignment assignment{admission, tries_[index_of(admission.task)].attempts + 1,
-                                    std::make_shared<Attempt>(clock_, limits.timeout)};
+        const Tries& tries = tries_[index_of(admission.task)];
+        const Assignment assignment{admission, tries.attempts + 1,
+                                    std::make_shared<Attempt>(clock_, limits.timeout, tries.out_of_memory)};
         running_.insert_or_assign(admission.task, assignment);
         executor_.start(assignment, [this](const Assignment& done, TaskResult result) noexcept {
           finish(done, std::move(result));
@@ -207,8 +208,6 @@ class FlowRunner::Graph {
   }
 
   bool kill(const Assignment& assignment) {
-    const auto silent = std::chrono::duration_cast<std::chrono::seconds>(assignment.attempt->silent_for());
-    assignment.attempt->killed(silent);
     if (!executor_.kill(assignment)) return false;
     (void)assignment.attempt->sign();  // not again with the next beat
     return true;
@@ -219,8 +218,12 @@ class FlowRunner::Graph {
     if (hung_after_.count() == 0) return;
     std::vector<Assignment> hung;
     bool left_behind = false;
-    for (const auto& [id, assignment] : running_)
-      if (assignment.attempt->silent_for() >= hung_after_) hung.push_back(assignment);
+    for (const auto& [id, assignment] : running_) {
+      const auto silent = std::chrono::duration_cast<std::chrono::seconds>(assignment.attempt->silent_for());
+      if (silent < hung_after_) continue;
+      assignment.attempt->hung(silent);
+      hung.push_back(assignment);
+    }
     for (const Assignment& assignment : hung) {
       const TaskId id = assignment.admission.task;
       if (kill(assignment)) continue;
@@ -276,7 +279,10 @@ class FlowRunner::Graph {
       return true;
     }
     if (result.state != State::failed) return false;
-    const auto retry = retry_after(result.error.kind, ++tries.attempts, tasks_.limits(id).retries, result.crashed);
+    ++tries.attempts;
+    const auto retry = result.error.kind == ErrorKind::out_of_memory
+                           ? retry_without_memory(++tries.out_of_memory)
+                           : retry_after(result.error.kind, tries.attempts, tasks_.limits(id).retries, result.crashed);
     if (!retry) return false;
     if (stop_.requested()) {
       result.state = State::stopped;

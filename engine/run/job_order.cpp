@@ -150,8 +150,13 @@ nlohmann::json to_json(const JobOrder& order) {
   Json steps = Json::array(), inputs = Json::array();
   for (const auto& step : order.steps) steps.push_back(json_of(step));
   for (const auto& input : order.inputs) inputs.push_back(json_of(input));
-  return {{"steps", std::move(steps)}, {"inputs", std::move(inputs)},       {"key", order.key.hex()},
-          {"threads", order.threads},  {"scratch", order.scratch.string()}, {"provenance", order.provenance}};
+  return {{"steps", std::move(steps)},
+          {"inputs", std::move(inputs)},
+          {"key", order.key.hex()},
+          {"threads", order.threads},
+          {"times_out_of_memory", order.times_out_of_memory},
+          {"scratch", order.scratch.string()},
+          {"provenance", order.provenance}};
 }
 
 JobOrder order_from_json(const nlohmann::json& json, const NodeRegistry& registry) {
@@ -161,6 +166,7 @@ JobOrder order_from_json(const nlohmann::json& json, const NodeRegistry& registr
     for (const auto& input : json.at("inputs")) order.inputs.push_back(input_of(input));
     order.key = digest_in(json, "key");
     order.threads = json.at("threads");
+    order.times_out_of_memory = json.at("times_out_of_memory");
     order.scratch = json.at("scratch").get<std::string>();
     order.provenance = json.at("provenance");
     check_indexes(order);

@@ -30,6 +30,7 @@ struct JobOrder {
 
   Digest key{};                                          // of the task
   int threads = 1;                                       // that it may use
+  int times_out_of_memory = 0;                           // in the tries before
   std::filesystem::path scratch{};                       // the task's own folder
   nlohmann::json provenance = nlohmann::json::object();  // kept with its content
 };

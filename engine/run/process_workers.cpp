@@ -140,7 +140,7 @@ class Worker {
     if (!what.empty()) process->kill(SIGKILL);
     const ProcessEnd end = process->wait();
     if (what.empty()) what = end.text();
-    if (const auto silent = attempt.killed_after(); silent.count() > 0)
+    if (const auto silent = attempt.hung_after(); silent.count() > 0)
       what += fmt::format(" after {} s without a sign of life", silent.count());
     if (const auto last = lines_->last(); !last.empty()) what += "; its last words: " + last;
     return tl::unexpected(NotMade{

@@ -15,11 +15,15 @@ constexpr milliseconds first_look{50}, longest_look{2000};
 
 std::optional<Retry> retry_after(ErrorKind kind, int attempt, int retries, bool crashed) {
   if (crashed) return attempt == 1 ? std::optional(Retry{}) : std::nullopt;
-  if (kind == ErrorKind::out_of_memory && attempt == 1) return Retry{.alone = true};
   if (kind != ErrorKind::transient || attempt > retries) return {};
   milliseconds delay = first_delay;
   for (int i = 1; i < std::min(attempt, most_doublings); ++i) delay *= delay_factor;
   return Retry{.delay = delay};
+}
+
+std::optional<Retry> retry_without_memory(int time) {
+  if (time > 2) return {};
+  return Retry{.alone = time == 2};
 }
 
 milliseconds claim_delay(int look) {

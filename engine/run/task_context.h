@@ -41,6 +41,7 @@ class TaskContext final : public Context {
   // Its time is over, the run is being stopped, or nobody waits for it any more.
   bool stop_requested() const override { return !attempt_.sign() || attempt_.overdue() || around_.stop.requested(); }
   int threads() const override { return threads_; }
+  int times_out_of_memory() const override { return attempt_.times_out_of_memory(); }
   std::filesystem::path scratch() override;
   void progress(double fraction, std::string_view what) override;
   void metric(std::string_view name, std::int64_t step, double value) override;

@@ -144,6 +144,7 @@ tl::expected<Made, NotMade> TaskRunner::make_in_worker(Running& running, const D
   if (const auto owned = context.own(); !owned) return tl::unexpected(NotMade{.error = owned.error(), .halts = true});
   order->key = key;
   order->threads = running.admission().threads;
+  order->times_out_of_memory = running.attempt().times_out_of_memory();
   order->scratch = context.scratch();
   order->provenance = provenance(running);
   return around_.workers->run(*running.admission().device, *order, context, running.attempt(), around_.stop);
@@ -157,10 +158,12 @@ TaskResult TaskRunner::not_made(Running& running, NotMade what) const {
 }
 
 nlohmann::json TaskRunner::provenance(const Running& running) const {
-  return {{"device", device_of(running).id()},
-          {"threads", running.admission().threads},
-          {"attempt", running.assignment.number},
-          {"run", around_.folder.name}};
+  nlohmann::json told{{"device", device_of(running).id()},
+                      {"threads", running.admission().threads},
+                      {"attempt", running.assignment.number},
+                      {"run", around_.folder.name}};
+  if (const int times = running.attempt().times_out_of_memory(); times > 0) told["times_out_of_memory"] = times;
+  return told;
 }
 
 // Content before record, record before the event: what is told is durable.
@@ -240,13 +243,13 @@ TaskResult TaskRunner::reused(const Running& running, std::shared_ptr<const Reco
 TaskResult TaskRunner::hung(const Assignment& assignment) const {
   const TaskId id = assignment.admission.task;
   Running running{.assignment = assignment, .task = around_.plan.tasks[index_of(id)], .ref = around_.table.ref(id)};
-  const auto silent = std::chrono::duration_cast<std::chrono::seconds>(assignment.attempt->silent_for());
   return ended_with(
       running,
-      {ErrorKind::fault, fmt::format("gave no sign of life for {} s and was given up{}", silent.count(),
-                                     assignment.admission.device
-                                         ? fmt::format("; {} takes no more tasks in this run", device_of(running).id())
-                                         : "")});
+      {ErrorKind::fault,
+       fmt::format("gave no sign of life for {} s and was given up{}", assignment.attempt->hung_after().count(),
+                   assignment.admission.device
+                       ? fmt::format("; {} takes no more tasks in this run", device_of(running).id())
+                       : "")});
 }
 
 TaskResult TaskRunner::ended_with(Running& running, Error error) const {

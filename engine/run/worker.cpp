@@ -30,6 +30,7 @@ class WorkerContext final : public Context {
     return stop_.load();
   }
   int threads() const override { return order_.threads; }
+  int times_out_of_memory() const override { return order_.times_out_of_memory; }
   std::filesystem::path scratch() override { return order_.scratch; }
   void progress(double fraction, std::string_view what) override {
     tell({{"tells", words::progress}, {"fraction", fraction}, {"what", what}});

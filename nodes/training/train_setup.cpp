@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "model/base_model.h"
 #include "model/torch_call.h"
+#include "training/micro_batch.h"
 
 namespace atelier {
 namespace {
@@ -51,7 +52,7 @@ std::int64_t micro_batch_of(const Params& params, std::int64_t rows) {
   return given > 0 ? std::min(given, rows) : rows;
 }
 
-diffusion::TrainingOptions options_of(const Params& params, const TrainSetup& setup) {
+diffusion::TrainingOptions options_of(const Params& params, const TrainSetup& setup, Context& context) {
   diffusion::TrainingOptions options;
   options.rate = rate_of(params, setup.steps);
   if (params.text("optimizer") == "adafactor") options.optimizer = diffusion::OptimizerKind::adafactor;
@@ -64,8 +65,8 @@ diffusion::TrainingOptions options_of(const Params& params, const TrainSetup& se
   options.ema_decay = params.number("ema_decay");
   options.clip_skip = setup.text.clip_skip;
   options.gradient_checkpointing = params.boolean("gradient_checkpointing");
-  const auto datasets = static_cast<std::int64_t>(setup.datasets.size());
-  options.micro_batch = micro_batch_of(params, params.integer("batch_size") * datasets);
+  const auto rows = params.integer("batch_size") * static_cast<std::int64_t>(setup.datasets.size());
+  options.micro_batch = micro_batch_that_fits(micro_batch_of(params, rows), rows, context);
   options.uniform = [seed = params.integer("seed"), base = setup.digest()](std::int64_t step, std::string_view purpose,
                                                                            std::span<float> values) {
     const auto subject = Encoder().digest(base).text(purpose).finish();
@@ -146,7 +147,7 @@ Expected<TrainSetup> train_setup(const Job& job, const Device& device, std::stri
   setup.steps = job.params.given("steps") ? job.params.integer("steps")
                                           : steps_for(setup.datasets, job.params.integer("steps_per_image"));
   setup.batch = batch_settings_of(job.params, setup, torch_device(device.id()));
-  setup.options = options_of(job.params, setup);
+  setup.options = options_of(job.params, setup, job.context);
   return setup;
 }
 

@@ -15,6 +15,7 @@
 #include "model/torch_call.h"
 #include "sampling/preview.h"
 #include "training/crop_visits.h"
+#include "training/micro_batch.h"
 #include "training/signed_pixels.h"
 #include "training/train_params.h"
 #include "training/train_setup.h"
@@ -117,14 +118,14 @@ NodeSpec make_spec() {
   return spec;
 }
 
-diffusion::VaeTrainingOptions options_of(const Params& params) {
+diffusion::VaeTrainingOptions options_of(const Params& params, Context& context) {
   diffusion::VaeTrainingOptions options;
   options.rate = rate_of(params, params.integer("steps"));
   options.adamw.weight_decay = params.number("weight_decay");
   options.max_gradient_norm = params.number("max_gradient_norm");
   options.ema_decay = params.number("ema_decay");
   options.train_encoder = params.boolean("train_encoder");
-  options.micro_batch = params.integer("micro_batch");
+  options.micro_batch = micro_batch_that_fits(params.integer("micro_batch"), params.integer("batch_size"), context);
   options.losses = {.reconstruction = params.text("reconstruction") == "l2" ? diffusion::ReconstructionLoss::l2
                                                                             : diffusion::ReconstructionLoss::l1,
                     .gradient_weight = params.number("gradient_weight"),
@@ -285,7 +286,7 @@ class TrainVaeNode final : public SingleNode {
     const auto stored = weights_of(*model, *base, ModelPart::vae);
     if (!stored) return tl::unexpected(stored.error());
     const auto on = torch_device(device.id());
-    auto trainer = diffusion::VaeTrainer::create(config, *stored, on, options_of(job.params));
+    auto trainer = diffusion::VaeTrainer::create(config, *stored, on, options_of(job.params, job.context));
     if (!trainer) return passed_on(trainer.error());
     VaeRun run(job, config, on, images->items, std::move(*visits), std::move(*trainer));
     if (const auto done = run.finish(); !done) return tl::unexpected(done.error());

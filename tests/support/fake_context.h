@@ -24,6 +24,7 @@ class FakeContext final : public Context {
 
   // For the test, before the node runs.
   int thread_count = 1;
+  int out_of_memory_before = 0;           // times
   std::int64_t stop_after = -1;           // stop_requested() is true after so many calls; negative: never
   std::optional<Artifact> checkpoint;     // what load_checkpoint() finds, and what was saved last
   std::optional<Error> checkpoint_error;  // what save_checkpoint() answers
@@ -40,6 +41,7 @@ class FakeContext final : public Context {
     return stop_after >= 0 && asked_++ >= stop_after;
   }
   int threads() const override { return thread_count; }
+  int times_out_of_memory() const override { return out_of_memory_before; }
   std::filesystem::path scratch() override { return scratch_.path(); }
   void progress(double fraction, std::string_view what) override {
     const std::lock_guard lock(mutex_);

@@ -91,8 +91,8 @@ class FakeProcesses final : public Processes {
     std::optional<std::string> read_line() override { return self_->output->get(); }
     void kill(int signal) override {
       signal_ = signal;
+      self_->output->close(true);  // first: once its input ends, the program may go on, and nobody must hear of it
       self_->input->close(true);
-      self_->output->close(true);
     }
     ProcessEnd wait() override {
       if (thread_.joinable()) thread_.join();

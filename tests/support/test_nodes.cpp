@@ -23,9 +23,14 @@ int TestProbe::runs() const {
   for (const auto& [node, n] : runs_) sum += n;
   return sum;
 }
-void TestProbe::count(std::string_view node) {
+int TestProbe::most_times_out_of_memory() const {
+  const std::scoped_lock lock(mutex_);
+  return most_times_out_of_memory_;
+}
+void TestProbe::count(std::string_view node, int times_out_of_memory) {
   const std::scoped_lock lock(mutex_);
   ++runs_[std::string(node)];
+  most_times_out_of_memory_ = std::max(most_times_out_of_memory_, times_out_of_memory);
 }
 
 Artifact text_artifact(std::string_view text) {
@@ -115,7 +120,7 @@ class TextNode : public SingleNode {
         if (!text) return tl::unexpected(text.error());
         texts[name].push_back(std::move(*text));
       }
-    world_.probe->count(spec_.name);
+    world_.probe->count(spec_.name, job.context.times_out_of_memory());
     if (world_.probe->on_run) world_.probe->on_run(spec_.name, texts.empty() ? "" : texts.begin()->second.front());
     return work(job, texts);
   }

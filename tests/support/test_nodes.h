@@ -34,7 +34,8 @@ class TestProbe {
  public:
   int runs(std::string_view node) const;  // how many jobs of this node ran to any end
   int runs() const;                       // of all nodes
-  void count(std::string_view node);
+  int most_times_out_of_memory() const;   // that a job was told
+  void count(std::string_view node, int times_out_of_memory = 0);
 
   std::function<void(std::string_view node, std::string_view text)> on_run;  // as a job begins; may block
   std::function<void(std::int64_t step)> on_learn_step;                      // before each step of `learn`
@@ -42,6 +43,7 @@ class TestProbe {
  private:
   mutable std::mutex mutex_;
   std::map<std::string, int, std::less<>> runs_;
+  int most_times_out_of_memory_ = 0;
 };
 
 // The registry described above. Files that nodes and types read go through `files`, which must outlive it.

@@ -15,10 +15,12 @@ TEST(Retry, WaitsLongerAfterEachTransientFailureAndThenGivesUp) {
   EXPECT_FALSE(retry_after(ErrorKind::transient, 1, 0));
 }
 
-TEST(Retry, TriesWhatRanOutOfMemoryOnceMoreAlone) {
-  ASSERT_TRUE(retry_after(ErrorKind::out_of_memory, 1, 3));
-  EXPECT_TRUE(retry_after(ErrorKind::out_of_memory, 1, 3)->alone);
-  EXPECT_FALSE(retry_after(ErrorKind::out_of_memory, 2, 3));
+TEST(Retry, TriesWhatRanOutOfMemoryWithLessAndThenAlone) {
+  ASSERT_TRUE(retry_without_memory(1));
+  EXPECT_FALSE(retry_without_memory(1)->alone);
+  ASSERT_TRUE(retry_without_memory(2));
+  EXPECT_TRUE(retry_without_memory(2)->alone);
+  EXPECT_FALSE(retry_without_memory(3));
 }
 
 TEST(Retry, TriesWhatLostItsProcessOnceMore) {

@@ -477,9 +477,28 @@ TEST(RunBatch, StopsItselfWhereTheDiskIsFullAndGoesOnOnceThereIsRoom) {
   EXPECT_THAT(result.summary, ::testing::HasSubstr("/studio: No space left on device"));
   EXPECT_THAT(world.recorder.all<TaskFailed>(), IsEmpty()) << "the disk failed, no task did";
   EXPECT_THAT(world.recorder.all<TaskRetried>(), IsEmpty());
+  world.recorder.look_on = {};
   const auto again = world.run();
   EXPECT_EQ(again.exit_code, 0) << again.summary;
   EXPECT_EQ(world.outputs(), undisturbed.outputs());
+}
+
+TEST(RunBatch, TriesWhatRanOutOfMemoryWithLessAndThenAlone) {
+  RunWorld world;
+  std::atomic<int> tries{0};
+  world.probe->on_run = [&](std::string_view node, std::string_view text) {
+    if (node == "learn" && text.find("ben") != std::string_view::npos && ++tries < 3) throw std::bad_alloc();
+  };
+  const auto result = world.run();
+  EXPECT_EQ(result.exit_code, 0) << result.summary;
+  std::vector<bool> alone;
+  for (const auto& retried : world.recorder.all<TaskRetried>()) alone.push_back(retried.alone);
+  EXPECT_THAT(alone, ElementsAre(false, true));
+  EXPECT_EQ(world.probe->most_times_out_of_memory(), 2);
+  for (const auto& finished : world.recorder.all<TaskFinished>())
+    EXPECT_EQ(world.ledger.find(finished.key)->provenance.value("times_out_of_memory", 0),
+              finished.task.name == "person/ben" ? 2 : 0)
+        << finished.task.name;
 }
 
 TEST(RunBatch, TriesAStepThatSaysSoNoSecondTime) {

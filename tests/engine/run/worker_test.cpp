@@ -100,6 +100,8 @@ TEST(Worker, TellsFailuresAsTheyAre) {
   EXPECT_EQ(kinds, (std::map<std::string, std::string>{{"person/ben", "input: photos: too dark"},
                                                        {"person/cleo", "out_of_memory: out of memory"}}));
   EXPECT_EQ(isolated.processes.started, 1) << "a failure is no crash";
+  EXPECT_EQ(isolated.probe->most_times_out_of_memory(), 2)
+      << "what ran out of memory is told so when it is tried again";
 }
 
 TEST(Worker, ThatCrashesCostsNothingThatACheckpointKept) {

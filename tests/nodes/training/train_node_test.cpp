@@ -17,6 +17,7 @@ namespace atelier {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsEmpty;
 
 TEST(Train, LearnsALoraOfTheWantedRankAndTellsTheLossOfEachStep) {
   FakeContext context;
@@ -138,6 +139,31 @@ TEST(Train, AccumulatesWhatALargerBatchWouldSee) {
     length += layer.b.square().sum().item<double>();
   }
   EXPECT_LT(std::sqrt(apart / length), 0.02);
+}
+
+TEST(Train, TakesFewerPhotosAtOnceOnceMemoryRanOut) {
+  const std::vector<Dataset> datasets{tiny_dataset({"a.png", "b.png", "c.png"})};
+  const auto trained_after = [&](int times, std::map<std::string, Value> more, std::vector<std::string>& warnings) {
+    FakeContext context;
+    context.out_of_memory_before = times;
+    more.merge(std::map<std::string, Value>{{"rank", 2}, {"steps", 3}, {"batch_size", 3}});
+    const auto outputs = train(datasets, more, context);
+    warnings = context.warnings;
+    return digest_of(outputs.value().at("lora"));
+  };
+  std::vector<std::string> none, once, twice, asked;
+  const auto at_once = trained_after(0, {}, none), in_twos = trained_after(0, {{"micro_batch", 2}}, asked);
+  const auto in_ones = trained_after(0, {{"micro_batch", 1}}, asked);
+  EXPECT_NE(at_once, in_twos) << "else nothing is tested here";
+  EXPECT_EQ(trained_after(1, {}, once), in_twos);
+  EXPECT_EQ(trained_after(2, {}, twice), in_ones);
+  EXPECT_THAT(none, IsEmpty());
+  EXPECT_THAT(once, ElementsAre("memory ran out with 3 photos in a pass of the model; it was trained with 2 in each, "
+                                "which gives the same within rounding"));
+  EXPECT_THAT(twice, ElementsAre("memory ran out with 3 photos in a pass of the model; it was trained with 1 in each, "
+                                 "which gives the same within rounding"));
+  EXPECT_EQ(trained_after(1, {{"micro_batch", 1}}, asked), in_ones);
+  EXPECT_THAT(asked, IsEmpty()) << "there is nothing smaller";
 }
 
 TEST(Train, RefusesAFusedModel) {
