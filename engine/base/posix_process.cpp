@@ -1,6 +1,8 @@
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -57,38 +59,73 @@ std::optional<Pair> socket_from_us() {
   return Pair{Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
-// Takes lines out of a descriptor.
+// An end that is told once, to whoever polls it.
+class EndSignal {
+ public:
+  EndSignal() : event_(::eventfd(0, EFD_CLOEXEC)) {}
+  void tell() const {
+    const std::uint64_t one = 1;
+    (void)!::write(event_.number(), &one, sizeof one);
+  }
+  int number() const { return event_.number(); }
+
+ private:
+  Descriptor event_;
+};
+
+// Takes lines out of a descriptor. Once `end` is told, what is there already is still read and no more waited for.
 class LineReader {
  public:
-  explicit LineReader(int descriptor) : descriptor_(descriptor) {}
+  LineReader(int descriptor, int end) : descriptor_(descriptor), end_(end) {}
 
   std::optional<std::string> next() {
     for (;;) {
-      if (const auto end = buffer_.find('\n', searched_); end != std::string::npos) {
-        std::string line = buffer_.substr(0, end);
-        buffer_.erase(0, end + 1);
-        searched_ = 0;
-        return line;
-      }
+      if (const auto at = buffer_.find('\n', searched_); at != std::string::npos) return taken(at, 1);
+      if (buffer_.size() >= most_line_bytes) return taken(most_line_bytes, 0);
       searched_ = buffer_.size();
-      std::array<char, 1 << 14> chunk{};
-      const auto read = ::read(descriptor_, chunk.data(), chunk.size());
-      if (read < 0 && errno == EINTR) continue;
-      if (read <= 0) return last();
-      buffer_.append(chunk.data(), static_cast<std::size_t>(read));
+      if (!read_more()) return last();
     }
   }
 
  private:
+  // The first bytes of the buffer, and what parts them from the rest is dropped.
+  std::string taken(std::size_t length, std::size_t dropped) {
+    std::string line = buffer_.substr(0, length);
+    buffer_.erase(0, length + dropped);
+    searched_ = 0;
+    return line;
+  }
+
+  bool read_more() {
+    if (!may_read()) return false;
+    std::array<char, 1 << 14> chunk{};
+    const auto read = ::read(descriptor_, chunk.data(), chunk.size());
+    if (read < 0 && errno == EINTR) return true;
+    if (read <= 0) return false;
+    buffer_.append(chunk.data(), static_cast<std::size_t>(read));
+    return true;
+  }
+
+  // Waits for more. False where the end was told and nothing, or all that a pipe can hold, was read since.
+  bool may_read() {
+    constexpr int most_reads_after_end = 64;  // of 16 KiB: the most that an ordinary user's pipe holds
+    std::array<pollfd, 2> ends{pollfd{descriptor_, POLLIN, 0}, pollfd{end_, POLLIN, 0}};
+    while (::poll(ends.data(), ends.size(), -1) < 0 && errno == EINTR) {
+    }
+    if (ends[1].revents == 0) return true;
+    return ends[0].revents != 0 && reads_after_end_++ < most_reads_after_end;
+  }
+
   std::optional<std::string> last() {
     searched_ = 0;
     if (buffer_.empty()) return {};
     return std::exchange(buffer_, {});
   }
 
-  int descriptor_;
+  int descriptor_, end_;
   std::string buffer_;
   std::size_t searched_ = 0;
+  int reads_after_end_ = 0;
 };
 
 class PosixProcess final : public Process {
@@ -99,9 +136,9 @@ class PosixProcess final : public Process {
         input_(std::move(input)),
         output_(std::move(output)),
         errors_(std::move(errors)),
-        reader_(output_.number()) {
+        reader_(output_.number(), end_signal_.number()) {
     error_reader_ = std::thread([this, on_line = std::move(on_error_line)] {
-      LineReader lines(errors_.number());
+      LineReader lines(errors_.number(), end_signal_.number());
       while (auto line = lines.next())
         if (on_line) on_line(std::move(*line));
     });
@@ -143,13 +180,14 @@ class PosixProcess final : public Process {
     {
       const std::lock_guard hold(end_mutex_);
       if (ended_) return *ended_;
-      ::kill(-id_, SIGKILL);  // what it left behind, which may hold its outputs open
+      ::kill(-id_, SIGKILL);  // what it left behind
       int status = 0;
       while (::waitpid(id_, &status, 0) < 0 && errno == EINTR) {
       }
       ended_ = WIFSIGNALED(status) ? ProcessEnd{.exit_code = 0, .signal = WTERMSIG(status)}
                                    : ProcessEnd{.exit_code = WEXITSTATUS(status), .signal = 0};
     }
+    end_signal_.tell();
     if (error_reader_.joinable()) error_reader_.join();
     return *ended_;
   }
@@ -158,6 +196,7 @@ class PosixProcess final : public Process {
   pid_t id_;
   std::mutex input_mutex_, end_mutex_;
   Descriptor input_, output_, errors_;
+  EndSignal end_signal_;
   LineReader reader_;
   std::thread error_reader_;
   std::optional<ProcessEnd> ended_;
@@ -199,6 +238,14 @@ class SpawnActions {
   posix_spawn_file_actions_t actions_{};
 };
 
+// As exec() takes texts, which must outlive them.
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (const auto& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
 class PosixProcesses final : public Processes {
  public:
   Expected<std::unique_ptr<Process>> start(const ProcessCommand& command) override {
@@ -210,13 +257,12 @@ class PosixProcesses final : public Processes {
     actions.connect(output->theirs.number(), STDOUT_FILENO);
     actions.connect(errors->theirs.number(), STDERR_FILENO);
     if (!command.folder.empty()) actions.enter(command.folder);
-    std::vector<char*> arguments;
-    for (const auto& argument : command.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
-    arguments.push_back(nullptr);
+    auto arguments = pointers_to(command.arguments);
+    auto environment = command.environment ? pointers_to(*command.environment) : std::vector<char*>{};
     pid_t id = 0;
     const SpawnAttributes attributes;
-    const int error =
-        ::posix_spawnp(&id, arguments.front(), actions.get(), attributes.get(), arguments.data(), environ);
+    const int error = ::posix_spawnp(&id, arguments.front(), actions.get(), attributes.get(), arguments.data(),
+                                     command.environment ? environment.data() : environ);
     if (error != 0) return refused(command, error);
     return std::make_unique<PosixProcess>(id, std::move(input->ours), std::move(output->ours), std::move(errors->ours),
                                           command.on_error_line);

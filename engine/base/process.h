@@ -15,6 +15,7 @@ namespace atelier {
 struct ProcessCommand {
   std::vector<std::string> arguments{};  // the first is the program, looked up in PATH where it has no slash; no shell
   std::filesystem::path folder{};        // where it runs; empty: here
+  std::optional<std::vector<std::string>> environment{};  // NAME=VALUE, all that it has; absent: this process's
   // Called with each line of its standard error, from another thread.
   std::function<void(std::string)> on_error_line{};
 };
@@ -25,6 +26,9 @@ struct ProcessEnd {
 
   std::string text() const;  // "ended with exit code 3", "was killed by signal 9 (Killed)"
 };
+
+// Longer lines are read in pieces of so many bytes, so that a child that writes no line breaks costs no more memory.
+inline constexpr std::size_t most_line_bytes = std::size_t{16} << 20;
 
 // A child in a process group of its own. Its standard input and output are read and written by lines. Destroying it
 // kills the group and waits.
@@ -37,13 +41,16 @@ class Process {
   // The next line of its output without the newline; empty at the end of the output. Waits.
   virtual std::optional<std::string> read_line() = 0;
   virtual void kill(int signal) = 0;  // the whole group; safe from another thread
-  virtual ProcessEnd wait() = 0;      // after the end of the output; once
+  // Until the child itself ends; what it left behind in its group is killed then. Once; another thread may still read:
+  // the output ends soon after, whoever else may hold it open.
+  virtual ProcessEnd wait() = 0;
 };
 
 class Processes {
  public:
   virtual ~Processes() = default;
-  // Errors: input where there is no such program or folder, transient where the machine has no room for another process.
+  // Errors: input where there is no such program or folder, transient where the machine has no room for another
+  // process.
   virtual Expected<std::unique_ptr<Process>> start(const ProcessCommand& command) = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <mutex>
+#include <thread>
 
 #include "support/temporary_folder.h"
 
@@ -75,6 +76,39 @@ TEST(Process, EndsWhatItLeftBehind) {
   process->wait();
   for (int i = 0; i < 200 && ::kill(child, 0) == 0; ++i) usleep(10'000);
   EXPECT_NE(::kill(child, 0), 0);
+}
+
+// One that leaves the group is not killed with it, and keeps the output open.
+TEST(Process, IsNotReadOnAfterItsEndThoughSomebodyHoldsItsOutput) {
+  Shell shell;
+  const auto process = shell.start("setsid sh -c 'echo $$; exec sleep 1000' & read go; echo said >&2; printf rest");
+  const pid_t child = static_cast<pid_t>(std::stol(process->read_line().value_or("0")));
+  ASSERT_GT(child, 0);
+  process->write_line("go");
+  std::jthread waiter([&] { EXPECT_EQ(process->wait().exit_code, 0); });
+  EXPECT_THAT(Shell::all_lines(*process), ElementsAre("rest"));
+  waiter.join();
+  EXPECT_THAT(shell.errors, ElementsAre("said"));
+  EXPECT_EQ(::kill(child, SIGKILL), 0) << "it lived on";
+}
+
+TEST(Process, GivesALineWithoutEndInPieces) {
+  Shell shell;
+  const auto process = shell.start("head -c 20000000 /dev/zero; printf '\\nnext'");
+  EXPECT_EQ(process->read_line().value_or("").size(), most_line_bytes);
+  EXPECT_EQ(process->read_line().value_or("").size(), 20'000'000 - most_line_bytes);
+  EXPECT_EQ(process->read_line(), "next");
+}
+
+TEST(Process, HasTheEnvironmentThatItIsGivenAndNoOther) {
+  const auto processes = make_posix_processes();
+  const auto lines_of = [&](const std::optional<std::vector<std::string>>& environment) {
+    const auto process = processes->start({.arguments = {"env"}, .environment = environment});
+    return Shell::all_lines(**process);
+  };
+  EXPECT_THAT(lines_of(std::vector<std::string>{"A=1", "B=two words"}), ElementsAre("A=1", "B=two words"));
+  EXPECT_TRUE(lines_of(std::vector<std::string>{}).empty());
+  EXPECT_THAT(lines_of(std::nullopt), testing::Contains(testing::StartsWith("PATH=")));
 }
 
 TEST(Process, MayBeWrittenToWhenItIsGone) {
