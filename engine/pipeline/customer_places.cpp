@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/nearest.h"
+#include "base/real_path.h"
 #include "pipeline/csv.h"
 #include "pipeline/customers.h"
 #include "pipeline/modules.h"
@@ -95,6 +96,18 @@ class ColumnReader {
 
 }  // namespace
 
+GivenPath CustomerReader::csv_path(const std::string& file, const std::string& named, const SourcePosition& position,
+                                   const std::string& what) {
+  const fs::path folder = fs::absolute(file).lexically_normal().parent_path();
+  GivenPath given{relative_to_file(file, named), position, false, folder.string()};
+  if (anywhere_ || lies_in(fs::absolute(given.path), folder)) return given;
+  mistakes_.add(position, fmt::format("{}: '{}' leads out of the CSV file's folder; expected a path inside it, or "
+                                      "'paths: anywhere' in the batch file",
+                                      what, named));
+  given.path.clear();  // told
+  return given;
+}
+
 void CustomerReader::read_csv_file(const std::string& file, const SourcePosition& position) {
   const auto text = read_named_file(files_, file, position, "key 'customers': ", mistakes_);
   if (!text) {
@@ -120,7 +133,9 @@ void CustomerReader::read_csv_file(const std::string& file, const SourcePosition
     for (std::size_t i = 0; i < row.size(); ++i) {
       if (row[i].text.empty()) continue;  // not given
       if (columns[i].input)
-        customer.inputs[columns[i].input->name] = {relative_to_file(file, row[i].text), place(row[i])};
+        customer.inputs[columns[i].input->name] =
+            csv_path(file, row[i].text, place(row[i]),
+                     fmt::format("customer '{}', input '{}'", customer.id, columns[i].input->name));
       if (!columns[i].param || columns[i].param->value.absent()) continue;
       const PipelineParam& param = *columns[i].param;
       auto value = value_as(param.value, row[i].text);
@@ -155,6 +170,7 @@ void CustomerReader::read_folder(const std::string& folder, const SourcePosition
 
 void CustomerReader::read_sub_folder(const std::string& folder, const std::string& id, const SourcePosition& position) {
   const auto inputs = names_.input_names(Scope::customer);
+  const std::string within = fs::absolute(folder).lexically_normal().parent_path().string();
   CustomerDeclaration customer;
   customer.id = id;
   customer.position = position;
@@ -171,9 +187,10 @@ void CustomerReader::read_sub_folder(const std::string& folder, const std::strin
       return entry == input && is_folder(files_, fs::absolute(folder) / entry);
     };
     const auto found = std::ranges::find_if(*entries, is_input);
-    if (found != entries->end()) customer.inputs[input] = {(fs::path(folder) / *found).string(), position};
+    if (found != entries->end())
+      customer.inputs[input] = {(fs::path(folder) / *found).string(), position, false, within};
   }
-  if (inputs.size() == 1 && customer.inputs.empty()) customer.inputs[inputs.front()] = {folder, position, true};
+  if (inputs.size() == 1 && customer.inputs.empty()) customer.inputs[inputs.front()] = {folder, position, true, within};
   std::vector<std::string> present;
   for (const auto& entry : *entries) present.push_back(entry.string());
   for (const auto& input : inputs) {

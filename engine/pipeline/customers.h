@@ -23,6 +23,7 @@ struct GivenPath {
   std::string path;  // as messages name it: relative to where the user is
   SourcePosition position;
   bool named_by_id = false;  // a folder whose name is a customer's id and says nothing of what is in it
+  std::string within = {};   // the folder in which it was found, or of the CSV file; empty: the batch file names it
 };
 using GivenValues = std::map<std::string, GivenValue, std::less<>>;
 using GivenPaths = std::map<std::string, GivenPath, std::less<>>;
@@ -54,8 +55,10 @@ struct PipelineNames {
 
 class CustomerReader {
  public:
-  CustomerReader(Files& files, const PipelineNames& names, const std::string& batch_file, MistakeList& mistakes)
-      : files_(files), names_(names), batch_file_(batch_file), mistakes_(mistakes) {}
+  // `anywhere`: whether the paths of a CSV file may leave its folder.
+  CustomerReader(Files& files, const PipelineNames& names, const std::string& batch_file, bool anywhere,
+                 MistakeList& mistakes)
+      : files_(files), names_(names), batch_file_(batch_file), anywhere_(anywhere), mistakes_(mistakes) {}
 
   // The customers that the value of `customers:` names; `given` counts those with mistakes too.
   std::vector<CustomerDeclaration> read(const YamlNode& node);
@@ -66,6 +69,8 @@ class CustomerReader {
   void read_entry(const YamlNode& node);
   void read_params(CustomerDeclaration& customer, const YamlNode& node);
   void read_place(const YamlNode& node);
+  GivenPath csv_path(const std::string& file, const std::string& named, const SourcePosition& position,
+                     const std::string& what);
   void read_csv_file(const std::string& file, const SourcePosition& position);
   void read_folder(const std::string& folder, const SourcePosition& position);
   void read_sub_folder(const std::string& folder, const std::string& id, const SourcePosition& position);
@@ -76,6 +81,7 @@ class CustomerReader {
   Files& files_;
   const PipelineNames& names_;
   const std::string& batch_file_;
+  bool anywhere_;
   MistakeList& mistakes_;
   std::vector<CustomerDeclaration> customers_;
   std::map<std::string, SourcePosition> places_;  // of each id

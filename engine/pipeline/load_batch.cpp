@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> batch_keys{"atelier", "pipeline", "name", "inputs", "params", "customers"};
+const std::vector<std::string> batch_keys{"atelier", "pipeline", "name", "inputs", "params", "paths", "customers"};
 
 class BatchLoader {
  public:
@@ -53,6 +53,7 @@ class BatchLoader {
     read_inputs(root, names);
     read_params(root, names);
     read_settings(settings, names);
+    read_paths(root);
     read_customers(root, names);
     if (!pipeline_is_right_) return;
     check_values(batch_, params_, customers_, settings_, mistakes_);
@@ -166,10 +167,19 @@ class BatchLoader {
     }
   }
 
+  void read_paths(const YamlNode& root) {
+    const YamlNode* node = root.find("paths");
+    const auto written = node ? reader_.text(*node, "key 'paths'") : std::nullopt;
+    if (!written) return;
+    batch_.paths_anywhere = *written == "anywhere";
+    if (!batch_.paths_anywhere && *written != "inside")
+      reader_.tell(reader_.position(*node), fmt::format("key 'paths': expects inside or anywhere, is '{}'", *written));
+  }
+
   void read_customers(const YamlNode& root, const PipelineNames& names) {
     const YamlNode* node = required(root, "customers");
     if (!node || node->kind == YamlNode::Kind::refused) return;
-    CustomerReader customers(files_, names, file_, mistakes_);
+    CustomerReader customers(files_, names, file_, batch_.paths_anywhere, mistakes_);
     const bool is_empty = node->kind == YamlNode::Kind::empty;
     if (!is_empty) customers_ = customers.read(*node);
     if (is_empty || customers.given() == 0)
@@ -178,9 +188,11 @@ class BatchLoader {
       Customer customer;
       customer.id = declared.id;
       customer.position = declared.position;
-      for (const auto& [name, given] : declared.inputs)
+      for (const auto& [name, given] : declared.inputs) {
         customer.inputs[name] =
             existing(given, fmt::format("customer '{}', input '{}'", declared.id, name), Scope::customer);
+        if (!given.within.empty()) customer.within[name] = given.within;
+      }
       for (const auto& [name, given] : declared.params) customer.params[name] = given.value;
       batch_.customers.push_back(std::move(customer));
     }

@@ -11,6 +11,7 @@
 #include "artifact/port_type.h"
 #include "artifact/store.h"
 #include "base/files.h"
+#include "base/real_path.h"
 #include "plan/plan.h"
 
 namespace atelier {
@@ -21,6 +22,7 @@ struct PlanSeams {
   Store& store;
   Files& files;       // outputs on disk
   FileDigest digest;  // of files: remembered_digests() in file_digests.h
+  RealPath real_path = posix_real_path;
 };
 
 struct PlanOptions {

@@ -44,7 +44,11 @@ std::size_t tasks_at_most(const Batch& batch, const PlanOptions& options) {
 }  // namespace
 
 TaskBuilder::TaskBuilder(const Batch& batch, const PlanOptions& options, const PlanSeams& seams)
-    : batch_(batch), options_(options), seams_(seams), place_(batch_place(batch)), opener_(batch, seams.digest) {
+    : batch_(batch),
+      options_(options),
+      seams_(seams),
+      place_(batch_place(batch)),
+      opener_(batch, seams.digest, seams.real_path) {
   plan_.step_tasks.assign((shared_row(batch) + 1) * batch.pipeline.steps.size(), kNoTask);
   const std::size_t most = tasks_at_most(batch, options);
   plan_.tasks.reserve(most);

@@ -56,6 +56,9 @@ Schema batch_schema() {
               {"name", described("The batch's name; the file's where it is not given.", written_text())},
               {"inputs", described("The pipeline's inputs of scope batch.", map_from_names(path_schema()))},
               {"params", params_schema("Params of the pipeline for all customers.")},
+              {"paths", described("Whether paths of a CSV file, of lists of photos and of links may lead out of their "
+                                  "folders: inside (they may not) or anywhere.",
+                                  {{"enum", {"inside", "anywhere"}}})},
               {"customers", customers_schema()}},
              {"atelier", "pipeline", "customers"});
   schema.update(map);

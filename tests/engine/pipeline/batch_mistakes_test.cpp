@@ -56,8 +56,9 @@ const std::string one_customer = " [{id: a, story: a.txt}]\n";
 
 const WrongBatch files[] = {
     {"UnknownKey", with_rest(style + "custmers: []\n"),
-     "/night.yaml:4:1: unknown key 'custmers'; a batch has atelier, pipeline, name, inputs, params, customers; did you "
-     "mean 'customers'?\n"},
+     "/night.yaml:4:1: unknown key 'custmers'; a batch has atelier, pipeline, name, inputs, params, paths, customers; "
+     "did "
+     "you mean 'customers'?\n"},
     {"EmptyPipeline", "atelier: 1\npipeline: \"\"\n", "/night.yaml:2:11: key 'pipeline': expects text, is empty\n"},
     {"EmptyInput", with_customers(" [{id: a, story: ''}]\n"),
      "/night.yaml:4:28: customer 'a', input 'story': expects text, is empty\n"},
@@ -270,6 +271,15 @@ const WrongBatch places[] = {
      with_customers(" c.csv\n"),
      "/c.csv:2:9: customer 'a', step 'told', param 'times': expects an integer from 1 to 100, '${times}' is 0\n",
      {{"/c.csv", "id,story,times\na,a.txt,0\n"}}},
+    {"CsvPathsThatLeadOut",
+     "atelier: 1\npipeline: p.yaml\ninputs: {style: s.txt}\ncustomers: lists/c.csv\n",
+     "/lists/c.csv:2:3: customer 'a', input 'story': '../a.txt' leads out of the CSV file's folder; expected a path "
+     "inside it, or 'paths: anywhere' in the batch file\n"
+     "/lists/c.csv:3:3: customer 'b', input 'story': '/b.txt' leads out of the CSV file's folder; expected a path "
+     "inside it, or 'paths: anywhere' in the batch file\n",
+     {{"/lists/c.csv", "id,story\na,../a.txt\nb,/b.txt\nc,x/../c.txt\n"}, {"/lists/c.txt", ""}}},
+    {"PathsOfAnotherKind", with_rest(style + "paths: outside\n"),
+     "/night.yaml:4:8: key 'paths': expects inside or anywhere, is 'outside'\n"},
     {"TwiceInACsv",
      with_customers(" c.csv\n"),
      "/c.csv:3:1: customer 'a' is there twice; expected each id once, and line 2 has it\n",

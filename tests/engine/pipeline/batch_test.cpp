@@ -56,7 +56,20 @@ TEST_F(Night, PathsAreRelativeToTheFileThatHoldsThem) {
   const Batch list = load("customers: [{id: anna, story: anna/}]\n");
   EXPECT_EQ(list.inputs.at("style"), "/studio/style.txt");
   EXPECT_EQ(list.customers[0].inputs.at("story"), "/tonight/anna");
-  EXPECT_EQ(load("customers: ../lists/ids.csv\n").customers[0].inputs.at("story"), "/tonight/anna");
+  EXPECT_EQ(load("paths: anywhere\ncustomers: ../lists/ids.csv\n").customers[0].inputs.at("story"), "/tonight/anna");
+}
+
+TEST_F(Night, InputsKnowTheFolderThatTheyMayNotLeave) {
+  world.files.put("/tonight/lists/ids.csv", "id,story\nanna,anna.txt\n");
+  world.files.put("/tonight/lists/anna.txt", "");
+  world.files.put("/tonight/all/anna/a.txt", "");
+  const auto within = [](const Batch& batch) { return batch.customers[0].within; };
+  using Within = std::map<std::string, std::filesystem::path>;
+  EXPECT_EQ(within(load("customers: [{id: anna, story: anna/}]\n")), Within{}) << "the batch file names it";
+  EXPECT_EQ(within(load("customers: lists/ids.csv\n")), (Within{{"story", "/tonight/lists"}}));
+  EXPECT_EQ(within(load("customers: all\n")), (Within{{"story", "/tonight/all"}}));
+  EXPECT_FALSE(load("paths: inside\ncustomers: all\n").paths_anywhere);
+  EXPECT_TRUE(load("paths: anywhere\ncustomers: all\n").paths_anywhere);
 }
 
 TEST_F(Night, ItsNameIsItsOwnOrTheFiles) {

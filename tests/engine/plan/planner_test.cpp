@@ -186,6 +186,43 @@ TEST(Planner, SaysWhatIsMissingWhereNoPhotosAreFound) {
   EXPECT_EQ(world.find(world.plan(), "load/ben").reason, "input 'photos': is not given");
 }
 
+// What is said of ben's photos where links lead elsewhere; empty: they are read.
+std::string told_of_ben(PlanWorld& world, std::map<std::filesystem::path, std::filesystem::path> links) {
+  auto seams = world.seams();
+  seams.real_path = [links = std::move(links)](const std::filesystem::path& path) {
+    const auto link = links.find(path);
+    return link == links.end() ? path : link->second;
+  };
+  const Plan plan = make_plan(world.batch, {"/out", {}, {}}, seams).value();
+  EXPECT_EQ(world.find(plan, "load/anna").action, Action::run) << "nobody else's";
+  const Task& load = world.find(plan, "load/ben");
+  return load.action == Action::skip ? load.reason : "";
+}
+
+TEST(Planner, SkipsACustomerWhosePhotosAreLinksOutOfTheirFolder) {
+  PlanWorld world;
+  EXPECT_EQ(told_of_ben(world, {}), "");
+  EXPECT_EQ(told_of_ben(world, {{"/night/ben/a.txt", "/night/ben/b.txt"}}), "");
+  EXPECT_EQ(told_of_ben(world, {{"/night/ben", "/archive/ben"}, {"/night/ben/a.txt", "/archive/ben/a.txt"}}), "")
+      << "the batch names the folder, wherever that is";
+  const std::string out =
+      "input 'photos': /night/ben/a.txt: leads out of /night/ben; expected what is inside, or "
+      "'paths: anywhere' in the batch file";
+  EXPECT_EQ(told_of_ben(world, {{"/night/ben/a.txt", "/night/cleo/a.txt"}}), out);
+  EXPECT_EQ(told_of_ben(world, {{"/night/ben/a.txt", "/night/benjamin/a.txt"}}), out);
+  world.batch.paths_anywhere = true;
+  EXPECT_EQ(told_of_ben(world, {{"/night/ben/a.txt", "/night/cleo/a.txt"}}), "");
+}
+
+TEST(Planner, SkipsACustomerWhoseFolderIsALinkOutOfTheFolderItWasFoundIn) {
+  PlanWorld world;
+  world.batch.customers[1].within["photos"] = "/night";
+  EXPECT_EQ(told_of_ben(world, {}), "");
+  EXPECT_EQ(told_of_ben(world, {{"/night/ben", "/archive/ben"}, {"/night/ben/a.txt", "/archive/ben/a.txt"}}),
+            "input 'photos': /night/ben: leads out of /night; expected what is inside, or 'paths: anywhere' in the "
+            "batch file");
+}
+
 TEST(Planner, LeavesOutInAnotherWaveWhatHasFailed) {
   PlanWorld world;
   world.cut_off_at = "train/ben";
