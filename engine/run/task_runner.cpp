@@ -5,6 +5,7 @@
 #include "plan/memory.h"
 #include "run/reuse.h"
 #include "run/shown_record.h"
+#include "run/write_again.h"
 
 namespace atelier {
 namespace {
@@ -81,6 +82,7 @@ TaskResult TaskRunner::run_step(Running& running) const {
     return ended_with(running, {ErrorKind::input_lost, fmt::format("the content of {} is missing", lost)});
   }
   const auto claim = around_.store.try_claim(resolution.key);
+  if (!claim && claim.error().kind == ErrorKind::transient) return ended_with(running, claim.error());
   if (!claim) return halted(claim.error().message);
   if (!*claim) return {.state = State::busy};
   // Another process may have finished it between the look-up and the claim, and dropped its content since.
@@ -131,7 +133,7 @@ tl::expected<Made, NotMade> TaskRunner::make_here(Running& running, const Digest
   if (node.spec().keep == Keep::recipe || running.attempt().given_up()) return made;
   auto told = provenance(running);
   told["seconds"] = made.seconds;
-  if (const auto put = around_.store.put(key, *outputs, told); !put)
+  if (const auto put = write_again([&] { return around_.store.put(key, *outputs, told); }); !put)
     return tl::unexpected(NotMade{.error = put.error(), .halts = true});
   return made;
 }
@@ -176,7 +178,7 @@ TaskResult TaskRunner::keep(Running& running, const Digest& key, Made made) cons
   record.provenance["seconds"] = made.seconds;
   const auto owners = owners_of(around_.plan, around_.batch, running.task.id);
   if (keep_shown(running, key, owners)) record.provenance["shown"] = names_of(running.shown);
-  const auto committed = around_.ledger.commit(record, owners);
+  const auto committed = write_again([&] { return around_.ledger.commit(record, owners); });
   if (!committed) return halted(committed.error().message);
   if (running.checkpoints) around_.store.drop_checkpoint(key);
   const auto kept = std::make_shared<const Record>(std::move(record));

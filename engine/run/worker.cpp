@@ -11,6 +11,7 @@
 #include "run/error_names.h"
 #include "run/task_inputs.h"
 #include "run/worker_words.h"
+#include "run/write_again.h"
 
 namespace atelier {
 namespace {
@@ -145,7 +146,8 @@ class WorkerLoop {
     if (node.spec().keep != Keep::recipe) {
       Json provenance = order.provenance;
       provenance["seconds"] = seconds;
-      if (const auto put = seams_.store.put(order.key, *outputs, provenance); !put) return failed(put.error(), true);
+      const auto put = write_again([&] { return seams_.store.put(order.key, *outputs, provenance); });
+      if (!put) return failed(put.error(), true);
     }
     return made(*outputs, seconds);
   }

@@ -30,7 +30,7 @@ std::optional<Outputs> MemoryStore::get(const Digest& key) {
 Expected<void> MemoryStore::fail_if_told() {
   if (failures_left_ == 0) return {};
   --failures_left_;
-  return failure(failure_reason_, ErrorKind::transient);
+  return tl::unexpected(failure_);
 }
 
 Expected<void> MemoryStore::put(const Digest& key, const Outputs& outputs, const nlohmann::json& provenance) {
@@ -103,10 +103,10 @@ std::uint64_t MemoryStore::gets() const {
   return gets_;
 }
 
-void MemoryStore::fail_puts(std::uint64_t times, std::string reason) {
+void MemoryStore::fail_puts(std::uint64_t times, Error error) {
   const std::lock_guard hold(mutex_);
   failures_left_ = times;
-  failure_reason_ = std::move(reason);
+  failure_ = std::move(error);
 }
 
 std::optional<nlohmann::json> MemoryStore::provenance(const Digest& key) const {

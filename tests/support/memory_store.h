@@ -22,11 +22,11 @@ class MemoryStore final : public Store {
   Expected<std::unique_ptr<Claim>> try_claim(const Digest& key) override;
 
   // For tests.
-  std::size_t size() const;                                 // keys with content
-  std::size_t checkpoints() const;                          // keys with a checkpoint
-  std::uint64_t puts() const;                               // how often content was put
-  std::uint64_t gets() const;                               // how often content was found
-  void fail_puts(std::uint64_t times, std::string reason);  // the next `times` puts fail, as on a full disk
+  std::size_t size() const;                          // keys with content
+  std::size_t checkpoints() const;                   // keys with a checkpoint
+  std::uint64_t puts() const;                        // how often content was put
+  std::uint64_t gets() const;                        // how often content was found
+  void fail_puts(std::uint64_t times, Error error);  // the next `times` puts fail
   std::optional<nlohmann::json> provenance(const Digest& key) const;
 
  private:
@@ -43,7 +43,7 @@ class MemoryStore final : public Store {
   std::unordered_map<Digest, Artifact> checkpoints_;
   std::set<Digest> claimed_;
   std::uint64_t puts_ = 0, gets_ = 0, failures_left_ = 0;
-  std::string failure_reason_;
+  Error failure_;
 };
 
 }  // namespace atelier

@@ -338,13 +338,20 @@ TEST(RunBatch, AbandonsTasksThatDoNotHeedAStop) {
 
 TEST(RunBatch, StopsItselfWhenTheCacheCannotBeWritten) {
   RunWorld world;
-  world.store.fail_puts(1, "/cache: no space left on device");
+  world.store.fail_puts(3, {ErrorKind::transient, "/cache: Input/output error"});
   const auto result = world.run();
   EXPECT_EQ(result.exit_code, 4);
-  EXPECT_THAT(result.summary, ::testing::HasSubstr("the run stopped itself: /cache: no space left on device; "
+  EXPECT_THAT(result.summary, ::testing::HasSubstr("the run stopped itself: /cache: Input/output error; "
                                                    "the same command goes on from here\n"));
   EXPECT_THAT(world.recorder.all<TaskFailed>(), IsEmpty());
   EXPECT_EQ(world.run().exit_code, 0);
+}
+
+TEST(RunBatch, WritesIntoTheCacheOnceMoreWhatCouldNotBeWrittenInPassing) {
+  RunWorld world;
+  world.store.fail_puts(2, {ErrorKind::transient, "/cache: Input/output error"});
+  EXPECT_EQ(world.run().exit_code, 0);
+  EXPECT_THAT(world.recorder.all<TaskRetried>(), IsEmpty()) << "what was made is written again, not made again";
 }
 
 TEST(RunBatch, StopsItselfAfterTooManyFailures) {
