@@ -17,9 +17,10 @@ ErrorKind kind_of(const SqliteFailure& failure) {
   switch (failure.code) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-    case SQLITE_FULL:
     case SQLITE_IOERR:
       return ErrorKind::transient;
+    case SQLITE_FULL:
+      return ErrorKind::disk_full;
     case SQLITE_NOMEM:
       return ErrorKind::out_of_memory;
     case SQLITE_CANTOPEN:

@@ -29,4 +29,9 @@ ErrorKind error_kind_named(std::string_view name) noexcept {
   return ErrorKind::fault;
 }
 
+std::string halt_reason(const Error& error) {
+  if (error.kind != ErrorKind::disk_full) return error.message;
+  return "the disk is full: " + error.message + "; make room there";
+}
+
 }  // namespace atelier

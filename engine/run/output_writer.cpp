@@ -31,6 +31,16 @@ void make_way_private(const fs::path& out, const fs::path& relative) {
   for (const auto& part : relative.parent_path()) fs::permissions(at /= part, fs::perms::owner_all, ignored);
 }
 
+// Below it a disk is as good as full: libraries write in pieces of this size.
+constexpr std::uint64_t no_room_bytes = std::uint64_t{1} << 20;
+
+// Libraries do not say why they could not write; that there is no room is seen on the disk itself.
+Error why_not_written(Files& files, const fs::path& folder, Error error) {
+  const auto free = files.free_bytes(folder);
+  if (error.kind == ErrorKind::transient && free && *free < no_room_bytes) error.kind = ErrorKind::disk_full;
+  return error;
+}
+
 fs::path hidden_beside(const fs::path& place, std::string_view ending) {
   return place.parent_path() / fmt::format(".{}.atelier-{}", place.filename().string(), ending);
 }
@@ -84,7 +94,10 @@ Expected<Digest> OutputWriter::write(const Artifact& artifact, const Digest& sou
 
   const fs::path fresh = hidden_beside(place, "new");  // a run that was cut off may have left one
   auto done = files_.remove_all(fresh);
-  if (done) done = type.write(artifact, fresh, path);
+  if (done)
+    done = type.write(artifact, fresh, path).map_error([&](Error error) {
+      return why_not_written(files_, place.parent_path(), std::move(error));
+    });
   if (!done) {
     (void)files_.remove_all(fresh);
     return tl::unexpected(done.error());

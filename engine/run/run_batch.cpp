@@ -13,6 +13,7 @@
 #include "plan/memory.h"
 #include "plan/owned_paths.h"
 #include "plan/planner.h"
+#include "run/error_names.h"
 #include "run/event_log.h"
 #include "run/summary.h"
 #include "run/wave.h"
@@ -41,6 +42,7 @@ class Run {
 
   RunResult run() {
     events_.emit(opening());
+    check_disk();
     seams_.ticker.start([this] { beat(); });
     std::optional<Error> wrong;
     try {
@@ -98,7 +100,7 @@ class Run {
       if (!made) return made.error();
       const auto plan = std::make_shared<const Plan>(std::move(*made));
       if (const auto owned = own_paths(*plan, number); !owned) {
-        seams_.stop.halt(owned.error().message);
+        seams_.stop.halt(halt_reason(owned.error()));
         break;
       }
       if (!run_wave(plan, number)) break;
@@ -180,7 +182,7 @@ class Run {
       if (wave_) wave_->beat();
     }
     check_disk();
-    if (const auto held = lease_.flush(); !held) seams_.stop.halt(held.error().message);
+    if (const auto held = lease_.flush(); !held) seams_.stop.halt(halt_reason(held.error()));
     events_.beat();
     check_grace();
   }
@@ -274,13 +276,16 @@ void keep_for_good(std::unique_ptr<Run> run) {
 }  // namespace
 
 RunResult run_batch(const RunOptions& options, const Batch& batch, const RunSeams& seams) {
-  const auto refused = [](const std::string& why) {
-    return RunResult{.exit_code = static_cast<int>(ExitCode::wrong), .folder = {}, .summary = why + '\n'};
+  const auto refused = [](const Error& why) {
+    const bool full = why.kind == ErrorKind::disk_full;
+    return RunResult{.exit_code = static_cast<int>(full ? ExitCode::stopped_itself : ExitCode::wrong),
+                     .folder = {},
+                     .summary = halt_reason(why) + '\n'};
   };
   auto folder = open_run_folder(seams.files, seams.clock, options.out);
-  if (!folder) return refused(folder.error().message);
+  if (!folder) return refused(folder.error());
   auto event_log = EventLog::open(seams.files, folder->events());
-  if (!event_log) return refused(event_log.error().message);
+  if (!event_log) return refused(event_log.error());
   auto run = std::make_unique<Run>(options, batch, seams, std::move(*folder), std::move(*event_log));
   auto result = run->run();
   if (run->left_behind()) keep_for_good(std::move(run));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "plan/memory.h"
+#include "run/error_names.h"
 #include "run/reuse.h"
 #include "run/shown_record.h"
 #include "run/write_again.h"
@@ -83,7 +84,7 @@ TaskResult TaskRunner::run_step(Running& running) const {
   }
   const auto claim = around_.store.try_claim(resolution.key);
   if (!claim && claim.error().kind == ErrorKind::transient) return ended_with(running, claim.error());
-  if (!claim) return halted(claim.error().message);
+  if (!claim) return halted(claim.error());
   if (!*claim) return {.state = State::busy};
   // Another process may have finished it between the look-up and the claim, and dropped its content since.
   around_.ledger.refresh();
@@ -153,7 +154,7 @@ tl::expected<Made, NotMade> TaskRunner::make_in_worker(Running& running, const D
 }
 
 TaskResult TaskRunner::not_made(Running& running, NotMade what) const {
-  if (what.halts) return halted(what.error.message);
+  if (what.halts) return halted(what.error);
   TaskResult result = ended_with(running, std::move(what.error));
   result.crashed = what.crashed;
   return result;
@@ -179,7 +180,7 @@ TaskResult TaskRunner::keep(Running& running, const Digest& key, Made made) cons
   const auto owners = owners_of(around_.plan, around_.batch, running.task.id);
   if (keep_shown(running, key, owners)) record.provenance["shown"] = names_of(running.shown);
   const auto committed = write_again([&] { return around_.ledger.commit(record, owners); });
-  if (!committed) return halted(committed.error().message);
+  if (!committed) return halted(committed.error());
   if (running.checkpoints) around_.store.drop_checkpoint(key);
   const auto kept = std::make_shared<const Record>(std::move(record));
   around_.events.emit(TaskFinished{.task = running.ref,
@@ -234,7 +235,7 @@ TaskResult TaskRunner::reused(const Running& running, std::shared_ptr<const Reco
   if (record) {
     const auto owned =
         own_reused(around_.ledger, around_.lease, record->key, owners_of(around_.plan, around_.batch, running.task.id));
-    if (!owned) return halted(owned.error().message);
+    if (!owned) return halted(owned.error());
     tell_reused(around_.events, around_.ledger, std::move(told), *record);
   } else {
     around_.events.emit(std::move(told));
@@ -258,7 +259,7 @@ TaskResult TaskRunner::ended_with(Running& running, Error error) const {
   if (error.kind == ErrorKind::stopped && !around_.stop.requested() && running.attempt().overdue())
     error = {ErrorKind::transient,
              fmt::format("was not done after {} s, the step's timeout", running.attempt().timeout()->count())};
-  if (error.kind == ErrorKind::disk_full) return halted(error.message);
+  if (error.kind == ErrorKind::disk_full) return halted(error);
   TaskResult result{.state = State::failed, .key = running.key};
   if (error.kind == ErrorKind::stopped) {
     result.state = State::stopped;
@@ -275,9 +276,9 @@ TaskResult TaskRunner::ended_with(Running& running, Error error) const {
 }
 
 // No other task would fare better: the run stops itself, and what the task did is lost up to its last checkpoint.
-TaskResult TaskRunner::halted(const std::string& reason) const {
-  around_.stop.halt(reason);
-  return {.state = State::stopped, .error = {ErrorKind::transient, reason}, .started = true};
+TaskResult TaskRunner::halted(const Error& error) const {
+  around_.stop.halt(halt_reason(error));
+  return {.state = State::stopped, .error = error, .started = true};
 }
 
 std::string TaskRunner::write_log(const Running& running, const Error& error) const {

@@ -56,7 +56,7 @@ class TaskRunner {
   TaskResult run_output(Running& running) const;
   TaskResult reused(const Running& running, std::shared_ptr<const Record> record, const std::string& reason) const;
   TaskResult ended_with(Running& running, Error error) const;
-  TaskResult halted(const std::string& reason) const;
+  TaskResult halted(const Error& error) const;
   std::string write_log(const Running& running, const Error& error) const;
   void tell_start(const Running& running, const std::string& reason, const std::optional<Digest>& key) const;
   Device& device_of(const Running& running) const;

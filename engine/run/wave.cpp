@@ -4,6 +4,7 @@
 
 #include "plan/memory.h"
 #include "plan/needs.h"
+#include "run/error_names.h"
 #include "run/reuse.h"
 
 namespace atelier {
@@ -67,7 +68,7 @@ std::vector<SchedulerTask> Wave::scheduler_tasks() const {
 void Wave::run() {
   for (const Task& task : around_.plan.tasks)
     if (task.key) around_.lease.add(*task.key);
-  if (const auto held = around_.lease.flush(); !held) return around_.stop.halt(held.error().message);
+  if (const auto held = around_.lease.flush(); !held) return around_.stop.halt(halt_reason(held.error()));
   tell_start();
   for (const Task& task : around_.plan.tasks)
     if (settled_[index_of(task.id)]) settle(task.id);
@@ -107,7 +108,7 @@ void Wave::settle(TaskId id) {
     if (task.record) {
       const auto owned =
           own_reused(around_.ledger, around_.lease, task.record->key, owners_of(around_.plan, around_.batch, id));
-      if (!owned) around_.stop.halt(owned.error().message);
+      if (!owned) around_.stop.halt(halt_reason(owned.error()));
       tell_reused(around_.events, around_.ledger, std::move(told), *task.record);
     } else {
       around_.events.emit(std::move(told));

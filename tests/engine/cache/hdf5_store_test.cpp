@@ -255,7 +255,7 @@ TEST_F(Hdf5StoreTest, AFullDiskIsToldAndLeavesNothing) {
   disk.set_capacity(2000);
   const auto put = store->put(key_of(1), random_outputs(1), {});
   ASSERT_FALSE(put);
-  EXPECT_EQ(put.error().kind, ErrorKind::transient);
+  EXPECT_EQ(put.error().kind, ErrorKind::disk_full);
   EXPECT_EQ(disk.all_files(), (std::vector<fs::path>{}));
   disk.set_capacity(10'000'000);
   EXPECT_TRUE(store->put(key_of(1), random_outputs(1), {}));

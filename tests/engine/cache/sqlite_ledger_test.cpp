@@ -49,6 +49,18 @@ void expect_equal(const std::optional<Record>& found, const Record& record) {
   EXPECT_EQ(found->cost_s, record.cost_s);
 }
 
+TEST_F(SqliteLedgerTest, AFullDiskIsToldAsSuchAndWhatWasCommittedBeforeStays) {
+  const auto ledger = open();
+  ASSERT_TRUE(ledger->commit(record_of(1), {}));
+  Expected<void> done =
+      ledger->write([](SqliteConnection& connection) { connection.execute("PRAGMA max_page_count = 1"); });
+  for (int n = 2; done && n < 1000; ++n) done = ledger->commit(record_of(n), {});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, ErrorKind::disk_full);
+  EXPECT_EQ(done.error().message, path().string() + ": the ledger cannot be used: database or disk is full");
+  expect_equal(open()->find(key_of(1)), record_of(1));
+}
+
 TEST_F(SqliteLedgerTest, ACommittedRecordIsFoundNowAndByTheNextProcess) {
   {
     const auto ledger = open();

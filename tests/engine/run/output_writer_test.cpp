@@ -118,6 +118,23 @@ TEST(OutputWriter, LeavesNothingWhereTheDiskIsFull) {
   EXPECT_EQ(desk.text("/out/anna/person.txt"), "(none)");
 }
 
+// As libraries do: it says that it failed, not why.
+class TacitType final : public PortType {
+ public:
+  std::string_view name() const override { return "tacit"; }
+  Expected<void> write(const Artifact&, const std::filesystem::path& path, std::string_view) const override {
+    return failure(path.string() + ": cannot be written", ErrorKind::transient);
+  }
+};
+
+TEST(OutputWriter, SeesOnTheDiskItselfThatALibraryFailedForLackOfRoom) {
+  Desk desk;
+  const auto kind = [&] { return desk.writer().write({}, {}, TacitType(), "anna/model/").error().kind; };
+  EXPECT_EQ(kind(), ErrorKind::transient);
+  desk.files.set_capacity(1000);
+  EXPECT_EQ(kind(), ErrorKind::disk_full);
+}
+
 // A type that writes as libraries do: with the rights the process has by default.
 class PublicType final : public PortType {
  public:
@@ -135,8 +152,7 @@ TEST(OutputWriter, MakesOutputsReadableByTheirOwnerOnly) {
   const TemporaryFolder folder;
   const auto files = make_posix_files();
   MemoryLedger ledger;
-  OutputWriter writer(
-      *files, ledger, [](const auto&) -> Expected<Digest> { return Digest{}; }, folder.path());
+  OutputWriter writer(*files, ledger, [](const auto&) -> Expected<Digest> { return Digest{}; }, folder.path());
   const auto old_mask = ::umask(0);
   ASSERT_TRUE(writer.write({}, {}, PublicType(), "anna/pictures/"));
   ::umask(old_mask);

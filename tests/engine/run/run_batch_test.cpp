@@ -472,24 +472,6 @@ TEST(RunBatch, FailsATaskThatIsNeverDoneWithinItsTimeout) {
   EXPECT_EQ(failed[0].kind, "transient");
 }
 
-TEST(RunBatch, StopsItselfWhereTheDiskIsFullAndGoesOnOnceThereIsRoom) {
-  RunWorld undisturbed, world;
-  undisturbed.run();
-  world.recorder.look_on = [&](const Event& event) {
-    if (const auto* started = event.as<TaskStarted>(); started && started->task.name == "load/ben")
-      world.files.fail_next("/studio/ben/one.txt", {ErrorKind::disk_full, "/studio: No space left on device"});
-  };
-  const auto result = world.run();
-  EXPECT_EQ(result.exit_code, 4);
-  EXPECT_THAT(result.summary, ::testing::HasSubstr("/studio: No space left on device"));
-  EXPECT_THAT(world.recorder.all<TaskFailed>(), IsEmpty()) << "the disk failed, no task did";
-  EXPECT_THAT(world.recorder.all<TaskRetried>(), IsEmpty());
-  world.recorder.look_on = {};
-  const auto again = world.run();
-  EXPECT_EQ(again.exit_code, 0) << again.summary;
-  EXPECT_EQ(world.outputs(), undisturbed.outputs());
-}
-
 TEST(RunBatch, TriesWhatRanOutOfMemoryWithLessAndThenAlone) {
   RunWorld world;
   std::atomic<int> tries{0};
