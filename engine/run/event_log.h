@@ -10,7 +10,8 @@
 
 namespace atelier {
 
-// Lines are written in groups: on every beat, at failures, when a customer is finished, and at the end.
+// Lines are written in groups: on every beat, at failures, when a customer is finished, and at the end. What cannot be
+// written waits for the next time, up to a megabyte.
 class EventLog final : public Observer {
  public:
   static Expected<std::unique_ptr<EventLog>> open(Files& files, const std::filesystem::path& path);
@@ -24,10 +25,12 @@ class EventLog final : public Observer {
  private:
   explicit EventLog(std::unique_ptr<FileWriter> file) : file_(std::move(file)) {}
   void flush();
+  void give_up();
 
   std::unique_ptr<FileWriter> file_;
   std::uint64_t offset_ = 0;
   std::string pending_;
+  std::string why_not_;
   bool broken_ = false;
 };
 

@@ -80,7 +80,8 @@ TEST(Events, AreWrittenInTheWordsOfVersionTwo) {
   EXPECT_EQ(line(CustomerFinished{CustomerFinished::Result::failed, "anna", 3.0, "load/anna", "no image", "l", {"a"}}),
             R"({"event":"customer_finished","time":1.5,"customer":"anna","result":"failed","seconds":3.0,)"
             R"("failed_task":"load/anna","why":"no image","log":"l","outputs":["a"]})");
-  EXPECT_EQ(line(StopRequested{2, ""}), R"({"event":"stop_requested","time":1.5,"signal":2,"reason":""})");
+  EXPECT_EQ(line(StopRequested{2, ""}),
+            R"({"event":"stop_requested","time":1.5,"signal":2,"reason":""})");
   EXPECT_EQ(line(RunFinished{1, 9.0}), R"({"event":"run_finished","time":1.5,"exit_code":1,"seconds":9.0})");
 }
 
@@ -116,13 +117,29 @@ TEST(EventLog, TakesMessagesThatAreNotUtf8) {
   EXPECT_NE(files.text("/run/events.jsonl")->find("photo \xEF\xBF\xBD.jpg"), std::string::npos);
 }
 
-TEST(EventLog, GoesOnWhereTheDiskIsFull) {
+TEST(EventLog, KeepsWhatTheDiskHasNoRoomForUntilThereIsRoomAgain) {
   MemoryFiles files;
   ASSERT_TRUE(files.make_folders("/run"));
   auto log = EventLog::open(files, "/run/events.jsonl");
   ASSERT_TRUE(log);
   files.set_capacity(1);
-  (*log)->on(Event{0, TaskFailed{anna, "input", "no image", "", 1}});
+  const Event one{0, TaskFailed{anna, "input", "no image", "", 1}}, two{0, TaskSkipped{anna, "load failed"}};
+  (*log)->on(one);
+  (*log)->on(two);
+  EXPECT_FALSE((*log)->broken());
+  EXPECT_EQ(files.text("/run/events.jsonl"), "");
+  files.set_capacity(10'000);
+  (*log)->beat();
+  EXPECT_EQ(files.text("/run/events.jsonl"), to_json(one).dump() + '\n' + to_json(two).dump() + '\n');
+}
+
+TEST(EventLog, IsGivenUpWhereTheDiskIsFullForLong) {
+  MemoryFiles files;
+  ASSERT_TRUE(files.make_folders("/run"));
+  auto log = EventLog::open(files, "/run/events.jsonl");
+  ASSERT_TRUE(log);
+  files.set_capacity(1);
+  for (int i = 0; i < 2; ++i) (*log)->on(Event{0, TaskSkipped{anna, std::string(600'000, 'x')}});
   EXPECT_TRUE((*log)->broken());
 }
 
