@@ -249,6 +249,15 @@ TEST_F(Hdf5StoreTest, ThreadsPutAndGetAtOnceTheirOwnKeysAndOneOfAll) {
   EXPECT_EQ(names().size(), 33u);
 }
 
+TEST_F(Hdf5StoreTest, ContentThatCannotBeReadInPassingIsNotLost) {
+  MemoryFiles disk;
+  const auto store = Hdf5Store::open(disk, "/cache", [this](const std::string& s) { told.push_back(s); }).value();
+  ASSERT_TRUE(store->put(key_of(1), random_outputs(1), {}));
+  disk.fail_next(store->content_path(key_of(1)), {ErrorKind::transient, "Input/output error"});
+  EXPECT_TRUE(same(random_outputs(1), store->get(key_of(1)).value()));
+  EXPECT_THAT(told, ::testing::IsEmpty());
+}
+
 TEST_F(Hdf5StoreTest, AFullDiskIsToldAndLeavesNothing) {
   MemoryFiles disk;
   const auto store = Hdf5Store::open(disk, "/cache", [this](const std::string& s) { told.push_back(s); }).value();
