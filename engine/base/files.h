@@ -54,10 +54,10 @@ class Files {
   virtual Expected<std::vector<std::filesystem::path>> list(const std::filesystem::path& folder) = 0;  // names, sorted
   virtual Expected<std::shared_ptr<const FileBytes>> read(const std::filesystem::path& path) = 0;
   virtual Expected<std::unique_ptr<FileWriter>> create(const std::filesystem::path& path) = 0;  // 0600, truncates
-  virtual Expected<void> make_folders(const std::filesystem::path& folder) = 0;                 // 0700
+  virtual Expected<void> make_folders(const std::filesystem::path& folder) = 0;                 // 0700, durable
   virtual Expected<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
-  virtual Expected<void> sync_folder(const std::filesystem::path& folder) = 0;
-  virtual Expected<void> remove_all(const std::filesystem::path& path) = 0;                     // absent is fine
+  virtual Expected<void> sync_folder(const std::filesystem::path& folder) = 0;  // its names; of a file: its bytes
+  virtual Expected<void> remove_all(const std::filesystem::path& path) = 0;     // absent is fine
   virtual Expected<std::unique_ptr<FileLock>> try_lock(const std::filesystem::path& path) = 0;  // null: held elsewhere
   virtual Expected<std::uint64_t> free_bytes(const std::filesystem::path& folder) = 0;
 };

@@ -190,10 +190,11 @@ class PosixFiles final : public Files {
   }
 
   Expected<void> make_folders(const fs::path& folder) override {
-    if (folder.empty() || ::mkdir(folder.c_str(), kFolderMode) == 0) return {};
+    if (folder.empty()) return {};
+    if (::mkdir(folder.c_str(), kFolderMode) == 0) return sync_folder(folder.parent_path());
     if (errno == ENOENT && folder.has_parent_path() && folder.parent_path() != folder) {
       if (auto parents = make_folders(folder.parent_path()); !parents) return parents;
-      if (::mkdir(folder.c_str(), kFolderMode) == 0) return {};
+      if (::mkdir(folder.c_str(), kFolderMode) == 0) return sync_folder(folder.parent_path());
     }
     const int code = errno;
     struct stat s {};
@@ -208,8 +209,8 @@ class PosixFiles final : public Files {
   }
 
   Expected<void> sync_folder(const fs::path& folder) override {
-    const Descriptor open = open_file(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
-    if (!open || ::fsync(open.get()) != 0) return refused(folder, "the folder cannot be flushed to disk", errno);
+    const Descriptor open = open_file(folder.empty() ? "." : folder, O_RDONLY);
+    if (!open || ::fsync(open.get()) != 0) return refused(folder, "cannot be flushed to disk", errno);
     return {};
   }
 

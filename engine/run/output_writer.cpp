@@ -41,6 +41,20 @@ Error why_not_written(Files& files, const fs::path& folder, Error error) {
   return error;
 }
 
+// Port types write, and do not flush to disk.
+Expected<void> sync_tree(Files& files, const fs::path& path) {
+  const auto stat = files.stat(path);
+  if (!stat) return tl::unexpected(stat.error());
+  if (!*stat) return {};  // nothing was written, which is told below
+  if ((*stat)->type == FileStat::Type::folder) {
+    const auto names = files.list(path);
+    if (!names) return tl::unexpected(names.error());
+    for (const auto& name : *names)
+      if (auto done = sync_tree(files, path / name); !done) return done;
+  }
+  return files.sync_folder(path);
+}
+
 fs::path hidden_beside(const fs::path& place, std::string_view ending) {
   return place.parent_path() / fmt::format(".{}.atelier-{}", place.filename().string(), ending);
 }
@@ -98,6 +112,7 @@ Expected<Digest> OutputWriter::write(const Artifact& artifact, const Digest& sou
     done = type.write(artifact, fresh, path).map_error([&](Error error) {
       return why_not_written(files_, place.parent_path(), std::move(error));
     });
+  if (done) done = sync_tree(files_, fresh);
   if (!done) {
     (void)files_.remove_all(fresh);
     return tl::unexpected(done.error());

@@ -22,6 +22,7 @@ bool is_under(const std::filesystem::path& path, const std::filesystem::path& fo
 // Bytes that readers share: replaced when written, never changed.
 struct MemoryFiles::File {
   std::shared_ptr<const std::string> bytes = std::make_shared<std::string>();
+  std::shared_ptr<const std::string> durable = bytes;
 };
 
 class MemoryFiles::Writer final : public FileWriter {
@@ -42,7 +43,11 @@ class MemoryFiles::Writer final : public FileWriter {
     file_->bytes = std::make_shared<const std::string>(std::move(next));
     return {};
   }
-  Expected<void> sync() override { return {}; }
+  Expected<void> sync() override {
+    const std::scoped_lock lock(owner_.mutex_);
+    file_->durable = file_->bytes;
+    return {};
+  }
   Expected<void> close() override { return {}; }
 
  private:
@@ -57,6 +62,7 @@ class MemoryFiles::Lock final : public FileLock {
   ~Lock() override {
     const std::scoped_lock lock(owner_.mutex_);
     owner_.locked_.erase(path_);
+    owner_.entries_.erase(path_);
   }
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
@@ -103,6 +109,41 @@ void MemoryFiles::make_parents(const Path& path) {
     entries_[folder] = new_entry(nullptr);
 }
 
+// With those of the folders on the way.
+void MemoryFiles::make_name_durable(const Path& path) {
+  for (Path at = path; at.has_relative_path(); at = at.parent_path()) {
+    const auto folder = entries_.find(at.parent_path());
+    if (folder == entries_.end()) return;  // a relative path's first name
+    durable_names_[folder->second.inode][at.filename()] = entries_.at(at);
+  }
+}
+
+void MemoryFiles::restore(const Path& folder, std::map<Path, Entry>& entries) const {
+  const auto names = durable_names_.find(entries.at(folder).inode);
+  if (names == durable_names_.end()) return;
+  for (const auto& [name, entry] : names->second) {
+    entries[folder / name] = entry;
+    if (!entry.file) restore(folder / name, entries);
+  }
+}
+
+void MemoryFiles::end_all(Loss loss) {
+  const std::scoped_lock lock(mutex_);
+  locked_.clear();
+  if (loss == Loss::nothing) return;
+  if (loss == Loss::unsynced) {
+    std::map<Path, Entry> entries{{Path("/"), Entry{}}};
+    restore("/", entries);
+    entries_ = std::move(entries);
+  }
+  for (auto& [path, entry] : entries_) {
+    if (!entry.file || entry.file->bytes == entry.file->durable) continue;
+    if (loss == Loss::late_bytes)
+      entry.file->durable = std::make_shared<const std::string>(*entry.file->bytes, 0, entry.file->bytes->size() / 2);
+    entry.file->bytes = entry.file->durable;
+  }
+}
+
 void MemoryFiles::put(const Path& path, std::string_view text) {
   const std::scoped_lock lock(mutex_);
   const Path at = normal(path);
@@ -112,7 +153,9 @@ void MemoryFiles::put(const Path& path, std::string_view text) {
   used_ += text.size();
   Entry entry = new_entry(std::move(file));
   if (const auto old = entries_.find(at); old != entries_.end()) entry.inode = old->second.inode;
+  entry.file->durable = entry.file->bytes;
   entries_[at] = std::move(entry);
+  make_name_durable(at);
 }
 
 void MemoryFiles::touch(const Path& path) {
@@ -217,6 +260,7 @@ Expected<void> MemoryFiles::make_folders(const Path& folder) {
   }
   make_parents(at);
   if (!entries_.contains(at)) entries_[at] = new_entry(nullptr);
+  make_name_durable(at);
   return {};
 }
 
@@ -247,7 +291,22 @@ Expected<void> MemoryFiles::rename(const Path& from, const Path& to) {
   return {};
 }
 
-Expected<void> MemoryFiles::sync_folder(const Path&) { return {}; }
+Expected<void> MemoryFiles::sync_folder(const Path& path) {
+  const std::scoped_lock lock(mutex_);
+  const Path at = normal(path);
+  if (at.empty()) return {};  // the process's own folder
+  const auto found = entries_.find(at);
+  if (found == entries_.end()) return failure(reason(path, "No such file or directory"));
+  if (const auto& file = found->second.file) {
+    file->durable = file->bytes;
+    return {};
+  }
+  auto& names = durable_names_[found->second.inode];
+  names.clear();
+  for (const auto& [name, entry] : entries_)
+    if (name != at && name.parent_path() == at) names[name.filename()] = entry;
+  return {};
+}
 
 Expected<void> MemoryFiles::remove_all(const Path& path) {
   const std::scoped_lock lock(mutex_);
@@ -260,6 +319,7 @@ Expected<std::unique_ptr<FileLock>> MemoryFiles::try_lock(const Path& path) {
   const std::scoped_lock lock(mutex_);
   const Path at = normal(path);
   if (!locked_.insert(at).second) return nullptr;
+  if (!entries_.contains(at)) entries_[at] = new_entry(std::make_shared<File>());
   return std::make_unique<Lock>(*this, at);
 }
 

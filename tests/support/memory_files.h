@@ -1,5 +1,6 @@
-// support: Files in memory, the fake of the disk. As POSIX: a rename replaces, a lock is exclusive, what is missing is
-// an empty optional for stat and an error for everything else. Thread-safe.
+// support: Files in memory, the fake of the disk. As POSIX: a rename replaces, a lock is exclusive and a file while it
+// is held, what is missing is an empty optional for stat and an error for everything else. What was synced is known, so
+// that the power can be cut. Thread-safe.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -33,6 +34,15 @@ class MemoryFiles final : public Files {
   void fail_next(const Path& path, Error error);
   std::size_t reads() const;  // how often read() was called
 
+  // What is lost when all processes end at once.
+  enum class Loss {
+    nothing,     // they were killed
+    late_bytes,  // the power was cut, and the disk had been told of names sooner than of bytes: half of what was
+                 // written to a file since its last sync is there
+    unsynced,  // the power was cut: what no sync or sync_folder has made durable is not there
+  };
+  void end_all(Loss loss);  // when no writer and no lock is in anybody's hands any more
+
   Expected<std::optional<FileStat>> stat(const Path& path) override;
   Expected<std::vector<Path>> list(const Path& folder) override;
   Expected<std::shared_ptr<const FileBytes>> read(const Path& path) override;
@@ -58,10 +68,13 @@ class MemoryFiles final : public Files {
   std::optional<Error> planned_failure(const Path& path);
   Entry new_entry(std::shared_ptr<File> file);
   void make_parents(const Path& path);
+  void make_name_durable(const Path& path);
+  void restore(const Path& folder, std::map<Path, Entry>& entries) const;
 
   // Writers and locks may outlive the call that made them, never this object.
   mutable std::mutex mutex_;
   std::map<Path, Entry> entries_{{Path("/"), Entry{}}};
+  std::map<std::uint64_t, std::map<Path, Entry>> durable_names_;  // by the folder's inode
   std::set<Path> locked_;
   std::map<Path, Error> failures_;
   std::uint64_t capacity_ = std::numeric_limits<std::uint64_t>::max();

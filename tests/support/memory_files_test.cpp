@@ -79,5 +79,60 @@ TEST(MemoryFiles, AFullDiskRefusesBytes) {
   EXPECT_EQ((*writer)->write_at(0, std::as_bytes(std::span("four", 4))).error().message, "/a: No space left on device");
 }
 
+TEST(MemoryFiles, ALockIsAFileWhileItIsHeldAndAfterItsHolderWasKilled) {
+  MemoryFiles files;
+  ASSERT_TRUE(files.make_folders("/locks"));
+  auto lock = files.try_lock("/locks/one").value();
+  EXPECT_EQ(files.list("/locks").value(), std::vector<std::filesystem::path>{"one"});
+  files.end_all(MemoryFiles::Loss::nothing);
+  EXPECT_EQ(files.list("/locks").value(), std::vector<std::filesystem::path>{"one"});
+  EXPECT_NE(*files.try_lock("/locks/one"), nullptr);
+}
+
+struct Diary {
+  MemoryFiles files;
+  Diary() {
+    auto writer = files.make_folders("/d") ? files.create("/d/page").value() : nullptr;
+    (void)writer->write_at(0, std::as_bytes(std::span("monday", 6)));
+    (void)writer->sync();
+    (void)files.sync_folder("/d");
+    (void)writer->write_at(6, std::as_bytes(std::span("tuesday", 6)));
+    (void)files.rename("/d/page", "/d/week");
+  }
+};
+
+TEST(MemoryFiles, APowerCutTakesBytesAndNamesThatWereNotSynced) {
+  Diary diary;
+  diary.files.end_all(MemoryFiles::Loss::unsynced);
+  EXPECT_EQ(diary.files.text("/d/page"), "monday");
+  EXPECT_FALSE(diary.files.exists("/d/week"));
+}
+
+TEST(MemoryFiles, APowerCutMayTakeHalfTheBytesAndLeaveTheNames) {
+  Diary diary;
+  diary.files.end_all(MemoryFiles::Loss::late_bytes);
+  EXPECT_EQ(diary.files.text("/d/week"), "monday") << "half of twelve";
+  EXPECT_FALSE(diary.files.exists("/d/page"));
+}
+
+TEST(MemoryFiles, WhatIsSyncedOutlivesAPowerCut) {
+  Diary diary;
+  ASSERT_TRUE(diary.files.sync_folder("/d"));
+  ASSERT_TRUE(diary.files.sync_folder("/d/week"));
+  diary.files.end_all(MemoryFiles::Loss::unsynced);
+  EXPECT_EQ(diary.files.text("/d/week"), "mondaytuesda");
+  EXPECT_FALSE(diary.files.exists("/d/page"));
+}
+
+TEST(MemoryFiles, NamesInAFolderThatWasMovedMoveWithItThroughAPowerCut) {
+  MemoryFiles files;
+  files.put("/a/b/one", "1");
+  ASSERT_TRUE(files.rename("/a/b", "/a/c"));
+  ASSERT_TRUE(files.sync_folder("/a"));
+  files.end_all(MemoryFiles::Loss::unsynced);
+  EXPECT_EQ(files.text("/a/c/one"), "1");
+  EXPECT_FALSE(files.exists("/a/b"));
+}
+
 }  // namespace
 }  // namespace atelier

@@ -115,6 +115,14 @@ TEST_F(PosixFilesTest, AFullDiskIsAKindOfItsOwn) {
   EXPECT_EQ(written.error().message, "/dev/full: cannot be written: No space left on device");
 }
 
+TEST_F(PosixFilesTest, FilesAndFoldersThatOthersWroteCanBeFlushed) {
+  ASSERT_TRUE(write_file(*files, at("f"), "x"));
+  EXPECT_TRUE(files->sync_folder(at("f")));
+  EXPECT_TRUE(files->sync_folder(folder.path()));
+  EXPECT_EQ(files->sync_folder(at("nothing")).error().message,
+            at("nothing").string() + ": cannot be flushed to disk: No such file or directory");
+}
+
 TEST_F(PosixFilesTest, FreeSpaceIsTold) {
   EXPECT_GT(files->free_bytes(folder.path()).value(), 0u);
   EXPECT_FALSE(files->free_bytes(at("nothing")));

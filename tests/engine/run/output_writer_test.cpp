@@ -135,6 +135,15 @@ TEST(OutputWriter, SeesOnTheDiskItselfThatALibraryFailedForLackOfRoom) {
   EXPECT_EQ(kind(), ErrorKind::disk_full);
 }
 
+TEST(OutputWriter, WritesWhatAPowerCutDoesNotTake) {
+  Desk desk;
+  ASSERT_TRUE(desk.write("hello", "anna/model/", true));
+  ASSERT_TRUE(desk.write("hello", "anna/deep/person.txt"));
+  desk.files.end_all(MemoryFiles::Loss::unsynced);
+  EXPECT_EQ(desk.text("/out/anna/model/blend.txt"), "hello");
+  EXPECT_EQ(desk.text("/out/anna/deep/person.txt"), "hello");
+}
+
 // A type that writes as libraries do: with the rights the process has by default.
 class PublicType final : public PortType {
  public:
