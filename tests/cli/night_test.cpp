@@ -14,18 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
-// Keys that a run reported as finished and a later one finished again.
-std::vector<std::string> finished_twice(const std::vector<nlohmann::json>& events) {
-  std::multiset<std::string> keys;
-  for (const auto& event : events)
-    if (event["event"] == "task_finished")
-      keys.insert(event["key"].get<std::string>() + " " + event["task"].get<std::string>());
-  std::vector<std::string> twice;
-  for (auto key = keys.begin(); key != keys.end(); key = keys.upper_bound(*key))
-    if (keys.count(*key) > 1) twice.push_back(*key);
-  return twice;
-}
-
 TEST(EndToEndNight, ASecondRunExecutesNoTaskAndSaysSo) {
   const TinyNight night;
   const auto first = night.run();
@@ -38,29 +26,6 @@ TEST(EndToEndNight, ASecondRunExecutesNoTaskAndSaysSo) {
   EXPECT_TRUE(tasks_of(night.events_of_last_run(), "task_started").empty());
   EXPECT_NE(second.out.find("nothing to do: "), std::string::npos) << second.out;
   EXPECT_EQ(outputs_of(night.out()), written);
-}
-
-TEST(EndToEndNight, TwentyKillsLeaveTheBitsOfAnUndisturbedRun) {
-  const TinyNight night;
-  const auto start = std::chrono::steady_clock::now();
-  ASSERT_EQ(night.run({}, "calm", "calm-cache").exit_code, 0);
-  const auto calm = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start);
-
-  std::mt19937 random(20);  // NOLINT: the same moments every time, as far as the machine allows
-  std::uniform_int_distribution<long> moment(0, calm.count() / 4);
-  int killed = 0;
-  for (int i = 0; i < 20; ++i) {
-    Process process(night.arguments("run"));
-    std::this_thread::sleep_for(milliseconds(moment(random)));
-    killed += process.running();
-    process.signal(SIGKILL);
-    process.wait();
-  }
-  EXPECT_GT(killed, 5) << "too few were cut off for this to mean something";
-  const auto last = night.run();
-  ASSERT_EQ(last.exit_code, 0) << last.out << last.err;
-  EXPECT_EQ(outputs_of(night.out()), outputs_of(night.out("calm")));
-  EXPECT_EQ(finished_twice(night.events()), std::vector<std::string>{});
 }
 
 TEST(EndToEndNight, ATrainingCutOffGoesOnAtItsLastCheckpoint) {

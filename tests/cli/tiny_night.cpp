@@ -69,6 +69,17 @@ std::vector<nlohmann::json> TinyNight::events_of_last_run(const std::string& out
   return lines_of(runs(out).back() / "events.jsonl");
 }
 
+std::vector<std::string> finished_twice(const std::vector<nlohmann::json>& events) {
+  std::multiset<std::string> keys;
+  for (const auto& event : events)
+    if (event["event"] == "task_finished")
+      keys.insert(event["key"].get<std::string>() + " " + event["task"].get<std::string>());
+  std::vector<std::string> twice;
+  for (auto key = keys.begin(); key != keys.end(); key = keys.upper_bound(*key))
+    if (keys.count(*key) > 1) twice.push_back(*key);
+  return twice;
+}
+
 std::multiset<std::string> tasks_of(const std::vector<nlohmann::json>& events, const std::string& kind) {
   std::multiset<std::string> names;
   for (const auto& event : events)

@@ -41,6 +41,9 @@ class TinyNight {
   TemporaryFolder folder_;
 };
 
+// Keys that a run reported as finished and a later one finished again.
+std::vector<std::string> finished_twice(const std::vector<nlohmann::json>& events);
+
 // The tasks' names of the events of one kind.
 std::multiset<std::string> tasks_of(const std::vector<nlohmann::json>& events, const std::string& kind);
 
