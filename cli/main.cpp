@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <csignal>
+#include <cstdlib>
 
+#include "cli/exec_permission.h"
 #include "cli/file_commands.h"
 #include "cli/home.h"
 #include "cli/program.h"
@@ -22,7 +24,10 @@ int run(int argc, char** argv) {
   const SystemClock clock;
   const auto home = find_home();
   const auto date = source_date();
-  const NodeRegistry registry = make_registry({*files, home / "models", home / "pipelines", date});
+  const auto processes = make_posix_processes();
+  Commands commands{*processes};
+  if (const char* const path = std::getenv("PATH")) commands.search_path = path;
+  const NodeRegistry registry = make_registry({*files, home / "models", home / "pipelines", date, &commands});
   Program program{*files, clock, registry, home, date};
 
   CLI::App app{"Atelier: a batch workflow engine for personalised portrait models", "atelier"};
@@ -43,6 +48,7 @@ int run(int argc, char** argv) {
   add_purge_command(app, program);
   add_doctor_command(app, program);
   add_worker_command(app, program);
+  add_exec_permission(app, commands);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version

@@ -1,5 +1,6 @@
 #include "nodes/register_nodes.h"
 
+#include "exec/exec_node.h"
 #include "lora/combine_node.h"
 #include "lora/diff_node.h"
 #include "lora/embedding_type.h"
@@ -94,6 +95,7 @@ NodeRegistry make_registry(const Resources& resources) {
   registry.add(make_fuse_node());
   registry.add(make_sample_node());
   registry.add(make_class_pictures_node());
+  registry.add(make_exec(resources.files, registry, resources.commands));
   return registry;
 }
 

@@ -57,6 +57,10 @@ void TaskContext::warn(std::string text) {
   around_.events.emit(TaskWarning{task_, std::move(text), false});
 }
 
+void TaskContext::log(std::string line) {
+  if (attempt_.sign()) attempt_.log.add(std::move(line));
+}
+
 void TaskContext::preview(std::string_view name, std::span<const std::byte> png) {
   if (!attempt_.sign()) return;
   TaskPreview told{task_, std::string(name), sha256(png), key_};

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "graph/context.h"
+#include "graph/task_log.h"
 #include "run/attempt.h"
 #include "run/event_bus.h"
 #include "run/run_folder.h"
@@ -17,7 +18,7 @@
 
 namespace atelier {
 
-class TaskContext final : public Context {
+class TaskContext final : public Context, public TaskLog {
  public:
   struct Surroundings {  // all must outlive it
     Store& store;
@@ -49,6 +50,7 @@ class TaskContext final : public Context {
   void preview(std::string_view name, std::span<const std::byte> png) override;
   std::optional<Artifact> load_checkpoint() override;
   Expected<void> save_checkpoint(const Artifact& state) override;
+  void log(std::string line) override;
 
   // For a task that runs in a worker, which reaches the store itself and tells of it.
   Expected<void> own();  // tells the ledger whose the task is; once

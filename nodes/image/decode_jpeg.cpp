@@ -5,6 +5,8 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
+#include <fmt/format.h>
+
 #include <csetjmp>
 
 #include "image/decode.h"
@@ -14,10 +16,14 @@ namespace {
 
 enum class Damage { none, cut_off, damaged };
 
+// A scan costs a pass over the whole picture, and a few bytes of a file. Encoders write about ten.
+constexpr int kMostScans = 100;
+
 struct Trouble {
   jpeg_error_mgr manager;  // first: libjpeg hands out a pointer to it
   std::jmp_buf leave;
   Damage damage = Damage::none;
+  bool too_many_scans = false;
 };
 
 Trouble& trouble_of(j_common_ptr info) { return *reinterpret_cast<Trouble*>(info->err); }
@@ -41,6 +47,12 @@ void judge(j_common_ptr info, int level) {
   }
 }
 
+void count_scans(j_common_ptr info) {
+  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= kMostScans) return;
+  trouble_of(info).too_many_scans = true;
+  leave(info);
+}
+
 void be_silent(j_common_ptr) {}
 
 // CMYK as Adobe writes it, inverted: what is left of the light after ink.
@@ -58,6 +70,7 @@ void to_rgb(const cv::Mat& cmyk, cv::Mat& rgb) {
 struct Decoding {
   jpeg_decompress_struct info{};
   Trouble trouble{};
+  jpeg_progress_mgr progress{};
   cv::Mat picture;
   Expected<void> size_fits;
   ~Decoding() { jpeg_destroy_decompress(&info); }
@@ -92,8 +105,12 @@ Expected<Decoded> decode_jpeg(std::span<const std::byte> file, const DecodeLimit
   d.trouble.manager.emit_message = judge;
   d.trouble.manager.output_message = be_silent;
   jpeg_create_decompress(&d.info);
+  d.progress.progress_monitor = count_scans;
+  d.info.progress = &d.progress;
   const bool complete = decompress(d, file, limits);
   if (!d.size_fits) return tl::unexpected(d.size_fits.error());
+  if (d.trouble.too_many_scans)
+    return failure(fmt::format("the file has more than {} scans, which no camera writes (JPEG)", kMostScans));
   if (d.trouble.damage == Damage::cut_off) return failure("the file is cut off (JPEG)");
   if (!complete || d.trouble.damage == Damage::damaged) return failure("the file is damaged (JPEG)");
   if (d.picture.channels() == 3) return Decoded{d.picture, {}};

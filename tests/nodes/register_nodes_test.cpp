@@ -37,7 +37,7 @@ TEST_F(Registry, HasAllPortTypes) {
 TEST_F(Registry, HasTheNodesOfThePortraitMethod) {
   EXPECT_THAT(registry.names(),
               ElementsAre("align", "caption", "checkpoint", "class_pictures", "combine", "dataset", "diff", "encode",
-                          "extract_lora", "fuse", "load", "resize", "resize_lora", "sample", "segment",
+                          "exec", "extract_lora", "fuse", "load", "resize", "resize_lora", "sample", "segment",
                           "split_captions", "train", "train_embedding", "train_model", "train_vae"));
 }
 

@@ -84,6 +84,16 @@ TEST(TaskContext, KeepsWarningsForTheResult) {
   EXPECT_EQ(desk.recorder.all<TaskWarning>().size(), 2U);
 }
 
+TEST(TaskContext, KeepsWhatATaskLogsForItsFailureAlone) {
+  Desk desk;
+  log_to(*desk.context, "line 1");
+  EXPECT_EQ(desk.attempt.log.text(), "line 1\n");
+  EXPECT_TRUE(desk.context->warnings().empty());
+  desk.attempt.give_up();
+  log_to(*desk.context, "line 2");
+  EXPECT_EQ(desk.attempt.log.text(), "line 1\n") << "nobody waits for it any more";
+}
+
 TEST(TaskContext, KeepsCheckpointsUnderTheTasksKey) {
   Desk desk;
   EXPECT_FALSE(desk.context->used_checkpoints());

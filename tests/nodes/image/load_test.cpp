@@ -143,6 +143,23 @@ TEST_F(Load, LeavesOutWhatCannotBeUsedAndSaysWhy) {
                   "text.jpg: left out: the file is neither JPEG nor PNG nor WebP"));
 }
 
+// A scan is a pass over all pixels for a few bytes of the file.
+TEST_F(Load, LeavesOutAPhotoThatIsMadeToTakeLong) {
+  const std::string progressive = encoded(".jpg", quarters(64, 64), {cv::IMWRITE_JPEG_PROGRESSIVE, 1});
+  const auto last = progressive.rfind("\xFF\xDA");
+  const std::string scan = progressive.substr(last, progressive.size() - 2 - last);
+  const auto with_scans = [&](int more) {
+    std::string file = progressive.substr(0, progressive.size() - 2);
+    for (int i = 0; i < more; ++i) file += scan;
+    return file + "\xFF\xD9";
+  };
+  put("few.jpg", with_scans(0));
+  put("many.jpg", with_scans(200));
+  EXPECT_EQ(loaded().items.size(), 1U);
+  EXPECT_THAT(context.warnings,
+              ElementsAre("many.jpg: left out: the file has more than 100 scans, which no camera writes (JPEG)"));
+}
+
 TEST_F(Load, FailsWhenNoPhotoIsLeft) {
   put("a.jpg", "x");
   put("b.png", "");
