@@ -14,7 +14,7 @@ Expected<Decoded> decode_as_it_lies(std::span<const std::byte> file, const Decod
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
   if (text.starts_with("\xFF\xD8")) return decode_jpeg(file, limits);
   if (text.starts_with("\x89PNG\r\n\x1A\n")) return decode_png(file, limits);
-  if (text.starts_with("RIFF") && text.substr(8).starts_with("WEBP")) return decode_webp(file, limits);
+  if (text.starts_with("RIFF") && text.find("WEBP") == 8) return decode_webp(file, limits);
   return failure(file.empty() ? "the file is empty" : "the file is neither JPEG nor PNG nor WebP");
 }
 
