@@ -15,7 +15,8 @@
 namespace atelier {
 namespace {
 
-constexpr int smallest_side_px = 64;  // below it a face has too few pixels to learn from
+constexpr int smallest_side_px = 64;                  // below it a face has too few pixels to learn from
+constexpr std::size_t longest_caption_bytes = 65536;  // a hundred times what a text encoder reads of one
 
 NodeSpec load_spec() {
   NodeSpec spec;
@@ -24,7 +25,7 @@ NodeSpec load_spec() {
       "Reads JPEG, PNG and WebP photos, upright, in the order of their names, with the captions beside them. Of "
       "kohya's "
       "folders (10_sks person) it takes repeats and caption.";
-  spec.version = 1;
+  spec.version = 2;  // 2: captions beyond 64 KB are not used
   spec.keep = Keep::while_needed;
   spec.inputs = {{.name = "photos", .type = "photos", .summary = "A folder of photos."}};
   spec.outputs = {{.name = "images", .type = "images", .summary = "The photos that could be read, as RGB."}};
@@ -88,6 +89,11 @@ Expected<std::optional<std::string>> Load::read_caption(const std::optional<File
   auto bytes = read(*file);
   if (!bytes) return tl::unexpected(bytes.error());
   const auto data = (*bytes)->bytes();
+  if (data.size() > longest_caption_bytes) {
+    context.warn(fmt::format("{}: this caption is not used: it has {} bytes; expected at most {}", file->name,
+                             data.size(), longest_caption_bytes));
+    return std::nullopt;
+  }
   const std::string_view text(reinterpret_cast<const char*>(data.data()), data.size());
   if (is_utf8(text)) return as_one_line(text);
   context.warn(fmt::format("{}: this caption is not used: it is not UTF-8 text", file->name));

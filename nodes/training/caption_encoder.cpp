@@ -8,6 +8,18 @@
 #include "model/torch_call.h"
 
 namespace atelier {
+namespace {
+
+constexpr std::size_t most_told_bytes = 80;  // of a caption, in a message
+
+std::string beginning_of(const std::string& caption) {
+  if (caption.size() <= most_told_bytes) return caption;
+  std::size_t end = most_told_bytes;
+  while (end > 0 && (static_cast<unsigned char>(caption[end]) & 0xC0U) == 0x80U) --end;  // not within a character
+  return caption.substr(0, end) + "…";
+}
+
+}  // namespace
 
 Expected<CaptionEncoder> CaptionEncoder::create(const Model& base, const TextSettings& settings, Device& device) {
   auto encoders = resident_text_encoders(base, device);
@@ -28,7 +40,7 @@ Expected<EncodedText> CaptionEncoder::encode(const std::string& caption) const {
 std::string CaptionEncoder::told_if_cut(const std::string& caption) const {
   const auto lost = encoders_->truncated(caption, settings_.max_token_length);
   if (lost == 0) return {};
-  return fmt::format("the caption \"{}\" is too long: its last {} token{} left out", caption, lost,
+  return fmt::format("the caption \"{}\" is too long: its last {} token{} left out", beginning_of(caption), lost,
                      lost == 1 ? " is" : "s are");
 }
 

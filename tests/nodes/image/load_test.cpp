@@ -125,6 +125,7 @@ TEST_F(Load, LeavesOutWhatCannotBeUsedAndSaysWhy) {
   put("cut.webp", encoded(".webp", quarters(200, 200)).substr(0, 60));
   put("empty.jpg", "");
   put("text.jpg", "not a picture");
+  put("riff.webp", "RIFF");
   put("small.png", encoded(".png", quarters(63, 200)));
   put("large.png", encoded(".png", cv::Mat(1001, 1000, CV_8UC1, cv::Scalar(0))));
   std::string damaged = png;
@@ -139,6 +140,7 @@ TEST_F(Load, LeavesOutWhatCannotBeUsedAndSaysWhy) {
                   "damaged.jpg: left out: the file is cut off (JPEG)",
                   "damaged.png: left out: the file is damaged (PNG)", "empty.jpg: left out: the file is empty",
                   "large.png: left out: 1000 x 1001 pixels, more than max_megapixels 1 allows",
+                  "riff.webp: left out: the file is neither JPEG nor PNG nor WebP",
                   "small.png: left out: 63 x 200 pixels; both sides must have at least 64",
                   "text.jpg: left out: the file is neither JPEG nor PNG nor WebP"));
 }
@@ -178,12 +180,17 @@ TEST_F(Load, ReadsTheCaptionsBesideAPhoto) {
   put("a.background.txt", "a wall");
   put("b.png", encoded(".png", quarters(64, 64)));
   put("b.txt", "caf\xE9");
+  put("c.png", encoded(".png", quarters(64, 64)));
+  put("c.txt", std::string(65537, 'a'));
   const auto set = loaded();
   EXPECT_EQ(set.items[0].text, "a man, smiling");
   EXPECT_EQ(set.items[0].portrait_text, "a man");
   EXPECT_EQ(set.items[0].background_text, "a wall");
   EXPECT_EQ(set.items[1].text, std::nullopt);
-  EXPECT_THAT(context.warnings, ElementsAre("b.txt: this caption is not used: it is not UTF-8 text"));
+  EXPECT_EQ(set.items[2].text, std::nullopt);
+  EXPECT_THAT(context.warnings, ElementsAre("b.txt: this caption is not used: it is not UTF-8 text",
+                                            "c.txt: this caption is not used: it has 65537 bytes; expected at most "
+                                            "65536"));
 }
 
 TEST_F(Load, TakesRepeatsAndCaptionFromKohyasFoldersAndTellsThem) {

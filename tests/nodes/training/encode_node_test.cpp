@@ -18,7 +18,6 @@ namespace atelier {
 namespace {
 
 using testing::ElementsAre;
-using testing::StartsWith;
 
 Image picture(const std::string& name, std::int64_t width = 32, std::int64_t height = 32) {
   std::vector<std::uint8_t> values(static_cast<std::size_t>(3 * width * height));
@@ -173,8 +172,8 @@ TEST(Encode, TellsACaptionThatIsTooLong) {
   std::string caption;
   for (int i = 0; i < 100; ++i) caption += "a ";
   const auto encoded = encode(inputs_of({picture("a.png")}, {{{{"a.png", caption}}}}));
-  EXPECT_THAT(encoded.warnings, ElementsAre(StartsWith("the caption \"a a a a")));
-  EXPECT_THAT(encoded.warnings[0], testing::EndsWith("\" is too long: its last 25 tokens are left out"));
+  EXPECT_THAT(encoded.warnings, ElementsAre("the caption \"" + caption.substr(0, 80) +
+                                            "…\" is too long: its last 25 tokens are left out"));
 }
 
 TEST(Encode, StopsWhenAsked) {
