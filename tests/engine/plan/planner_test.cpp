@@ -186,6 +186,12 @@ TEST(Planner, SaysWhatIsMissingWhereNoPhotosAreFound) {
   EXPECT_EQ(world.find(world.plan(), "load/ben").reason, "input 'photos': is not given");
 }
 
+TEST(Planner, LooksAgainAtPhotosThatCannotBeReadInPassing) {
+  PlanWorld world;
+  world.files.fail_next("/night/ben/a.txt", {ErrorKind::transient, "the disk was busy"});
+  EXPECT_EQ(world.find(world.plan(), "load/ben").action, Action::run);
+}
+
 // What is said of ben's photos where links lead elsewhere; empty: they are read.
 std::string told_of_ben(PlanWorld& world, std::map<std::filesystem::path, std::filesystem::path> links) {
   auto seams = world.seams();
