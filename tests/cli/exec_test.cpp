@@ -79,7 +79,7 @@ TEST_F(EndToEndExec, LeavesWhatAFailedCommandSaidInTheStepsLog) {
 }
 
 TEST_F(EndToEndExec, IsEndedAtTheTimeoutOfItsStep) {
-  write("[sleep, '1000', '{out:file}']", ", timeout: 1s");
+  write("[sh, -c, 'exec sleep 1000', '{out:file}']", ", timeout: 1s, retries: 0");
   const auto finished = call("run", run_words());
   EXPECT_EQ(finished.exit_code, 3) << finished.out << finished.err;
   EXPECT_THAT(finished.out, HasSubstr("was not done after 1 s, the step's timeout"));

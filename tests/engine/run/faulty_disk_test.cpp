@@ -31,14 +31,15 @@ class FaultyNight {
     const auto store = Hdf5Store::open(files, "/cache", [this](const std::string& text) { told.push_back(text); });
     if (!store) return std::nullopt;
     StopToken stop;
-    FastTicker ticker(clock);
+    FastTicker fast(clock);
+    IdleTicker idle;
     auto result = run_batch(options, batch,
                             {.registry = registry,
                              .store = **store,
                              .ledger = ledger,
                              .files = files,
                              .clock = clock,
-                             .ticker = ticker,
+                             .ticker = beats ? static_cast<Ticker&>(fast) : idle,
                              .stop = stop,
                              .observers = {&recorder},
                              .abandon = {}});
@@ -69,6 +70,7 @@ class FaultyNight {
   NodeRegistry registry = make_test_registry(files, probe);
   Batch batch = make_night(disk, registry, "/studio");
   RunOptions options;
+  bool beats = true;  // what beats also writes now and then
   Recorder recorder;
   std::vector<std::string> told;        // by the store, in the last run
   std::map<std::string, int> finishes;  // "key task", in all runs
@@ -76,6 +78,7 @@ class FaultyNight {
 
 struct Undisturbed {
   Undisturbed() {
+    night.beats = false;
     night.files.plan(DiskFault::none, 0);
     night.run();
     operations = night.files.operations();
@@ -97,9 +100,10 @@ void expect_nothing_wrong_kept(FaultyNight& night) {
     const auto record = night.rows.find(finished.key);
     ASSERT_TRUE(record) << finished.task.name;
     EXPECT_EQ(record->outputs, finished.outputs) << finished.task.name;
-    if (const auto kept = store->get(finished.key))
-      for (const auto& [port, artifact] : *kept)
-        EXPECT_EQ(digest_of(artifact), finished.outputs.at(port).digest) << finished.task.name << ' ' << port;
+    const auto kept = store->get(finished.key);
+    if (!kept) continue;
+    for (const auto& [port, artifact] : *kept)
+      EXPECT_EQ(digest_of(artifact), finished.outputs.at(port).digest) << finished.task.name << ' ' << port;
   }
 }
 
@@ -131,7 +135,7 @@ class FaultyDisk : public ::testing::TestWithParam<std::size_t> {
       if (!check(night, n)) break;
       if (HasFailure()) return;
     }
-    EXPECT_GT(struck * GetParam(), 40U) << "the night is too short for this to mean something";
+    EXPECT_GT(struck * GetParam(), 30U) << "the night is too short for this to mean something";
   }
   void ends_at_every_operation(MemoryFiles::Loss loss);
 };
@@ -140,7 +144,7 @@ INSTANTIATE_TEST_SUITE_P(LongAll, FaultyDisk, ::testing::Values(1U));
 
 TEST(FaultyDiskNight, TakesFewOperations) {
   EXPECT_EQ(undisturbed().night.outputs().size(), 7U);
-  EXPECT_LT(undisturbed().operations, 300U);
+  EXPECT_LT(undisturbed().operations, 500U);
 }
 
 TEST_P(FaultyDisk, AnOperationThatFailsInPassingCostsNoTask) {
