@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "run/summary.h"
+#include "base/amounts.h"
 
 namespace atelier {
 namespace {
