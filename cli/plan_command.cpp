@@ -5,6 +5,7 @@
 #include "cli/program.h"
 #include "cli/this_machine.h"
 #include "plan/expectation.h"
+#include "plan/explanation.h"
 #include "plan/file_digests.h"
 #include "plan/plan_text.h"
 #include "plan/planner.h"
@@ -16,6 +17,7 @@ namespace {
 struct PlanCommandOptions {
   BatchOptions batch;
   std::string devices;
+  std::string task;  // to explain; empty: the whole plan
 };
 
 int refused(const Error& error) {
@@ -30,6 +32,17 @@ Expected<Plan> plan_of(Program& program, const BatchOptions& options, const Batc
   return make_plan(
       batch, wanted,
       {cache.ledger(), cache.store(), program.files, remembered_digests(program.files, cache.ledger(), program.clock)});
+}
+
+int print_task(const PlanCommandOptions& options, const Plan& plan, const Batch& batch, const Ledger& ledger) {
+  const auto named = task_named(plan, batch, options.task);
+  if (!named) return refused(named.error());
+  const Explanation told = explain(plan, batch, *named, ledger);
+  if (options.batch.json)
+    fmt::print("{}\n", json_text(explanation_json(told), kIndented));
+  else
+    fmt::print("{}", explanation_text(told));
+  return kSucceeded;
 }
 
 void print_plan(bool json, const Plan& plan, const Batch& batch, const Expectation& expected) {
@@ -52,6 +65,7 @@ int plan_it(Program& program, const PlanCommandOptions& options) {
   if (!cache) return program.exit_code;
   const auto plan = plan_of(program, options.batch, *batch, *cache);
   if (!plan) return refused(plan.error());
+  if (!options.task.empty()) return print_task(options, *plan, *batch, cache->ledger());
   const MeasuredCosts measured = measured_costs(*cache);
   CostsOfTasks costs(*plan, *batch, measured, std::string(device_kind(devices->front().text())));
   print_plan(options.batch.json, *plan, *batch, expectation_of(*plan, *batch, costs));
@@ -71,7 +85,13 @@ void add_plan_command(CLI::App& app, Program& program) {
                    "The devices that will train, as for run: what earlier runs took on such [all CUDA devices, else "
                    "cpu:0]")
       ->type_name("DEVICES");
-  add_example(*command, "atelier plan examples/night/batch.yaml --set person_weight=0.5");
+  command
+      ->add_option("--explain", options->task,
+                   "Say of this task alone why it would run, down to each param and file that changed")
+      ->type_name("TASK");
+  add_example(*command,
+              "atelier plan examples/night/batch.yaml --set person_weight=0.5\n"
+              "  atelier plan examples/night/batch.yaml --explain person/mia");
   command->callback([&program, options] { program.exit_code = plan_it(program, *options); });
 }
 
