@@ -96,6 +96,12 @@ void Wave::tell_planned(const Task& task) const {
   const NodeSpec* const spec = spec_of(around_.plan, around_.batch, task.id);
   TaskPlanned told{.task = table_.ref(task.id), .step = step_name(around_.plan, around_.batch, task.id)};
   if (spec) told.node = spec->name;
+  told.settled = settled_[index_of(task.id)];
+  if (!told.settled) {
+    told.on_device = spec && spec->place == Place::device;
+    told.expected_s = scheduler_.own_s(task.id);
+    for (const TaskId before : task.dependencies) told.after.push_back(static_cast<std::uint32_t>(before));
+  }
   if (!task.for_batch)
     for (const auto customer : task.customers) told.customers.push_back(around_.batch.customers[customer].id);
   around_.events.emit(std::move(told));
