@@ -13,6 +13,12 @@ Expected<fs::path> cache_folder(const fs::path& given) {
   return default_cache_folder(std::getenv("XDG_CACHE_HOME"), std::getenv("HOME"));
 }
 
+MeasuredCosts measured_costs(Cache& cache) {
+  MeasuredCosts costs;
+  cache.ledger_on_disk().each_record([&](const Record& record) { costs.add(record); });
+  return costs;
+}
+
 std::unique_ptr<Cache> open_cache_for(Program& program, const BatchOptions& options) {
   return open_cache(program, options.cache);
 }

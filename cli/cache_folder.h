@@ -4,6 +4,7 @@
 
 #include "cache/cache.h"
 #include "cli/program.h"
+#include "plan/costs.h"
 
 namespace atelier::cli {
 
@@ -11,6 +12,9 @@ namespace atelier::cli {
 std::unique_ptr<Cache> open_cache_for(Program& program, const BatchOptions& options);
 
 std::unique_ptr<Cache> open_cache(Program& program, const std::filesystem::path& given);
+
+// What the tasks took that the cache remembers.
+MeasuredCosts measured_costs(Cache& cache);
 
 // The folder alone.
 Expected<std::filesystem::path> cache_folder(const std::filesystem::path& given);

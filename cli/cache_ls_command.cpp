@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/amounts.h"
 #include "cli/cache_commands.h"
 #include "cli/json_text.h"
 #include "cli/printable.h"

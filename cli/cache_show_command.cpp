@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/amounts.h"
 #include "cache/open_with.h"
 #include "cli/cache_commands.h"
 #include "cli/json_text.h"

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/amounts.h"
 #include "cache/verify.h"
 #include "cli/cache_commands.h"
 #include "cli/json_text.h"

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "base/amounts.h"
 #include "cache/purge.h"
 #include "cli/cache_commands.h"
 #include "cli/printable.h"

@@ -206,6 +206,7 @@ int run_it(Program& program, const RunCommandOptions& options) {
       .abandon = [](int exit_code) { _exit(exit_code); },
       .hold = [&](std::span<const Digest> keys) { return (*lease)->hold(keys); },
       .own_paths = [&](std::span<const OwnedPath> paths) { return cache->ledger_on_disk().own_paths(paths); },
+      .costs = measured_costs(*cache),
       .workers = workers.get()};
   const RunResult result = run_batch(run, *batch, seams);
   print(result, options.batch.json);

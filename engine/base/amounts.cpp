@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cmath>
 
+#include <fmt/format.h>
+
 namespace atelier {
 namespace {
 
@@ -69,6 +71,22 @@ std::optional<std::chrono::seconds> duration_of(std::string_view text) {
   const double seconds = amount->number * unit_s;
   if (seconds > most_s) return std::nullopt;
   return std::chrono::seconds(static_cast<std::int64_t>(seconds));
+}
+
+std::string show_bytes(std::uint64_t bytes) {
+  constexpr const char* units[] = {"B", "kB", "MB", "GB", "TB"};
+  if (bytes < 1000) return fmt::format("{} B", bytes);
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; value >= 999.95 && unit + 1 < std::size(units); ++unit) value /= 1000;
+  return fmt::format("{:.{}f} {}", value, value < 100 ? 1 : 0, units[unit]);
+}
+
+std::string show_duration(double seconds) {
+  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
+  const auto whole = static_cast<std::int64_t>(std::llround(seconds));
+  if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
+  return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
 }
 
 }  // namespace atelier

@@ -15,6 +15,17 @@ std::string text_of(const nlohmann::json& json) {
 
 std::int64_t signed_of(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
+// Empty where the row's texts are damaged.
+std::optional<Record> record_of(const Digest& key, const LedgerIndex::RecordRow& row) {
+  auto warnings = nlohmann::json::parse(row.warnings, nullptr, false);
+  auto provenance = nlohmann::json::parse(row.provenance, nullptr, false);
+  if (!warnings.is_array() || provenance.is_discarded()) return std::nullopt;
+  Record record{key, row.node, row.node_version, row.outputs, {}, std::move(provenance), row.cost_s};
+  for (auto& warning : warnings)
+    if (warning.is_string()) record.warnings.push_back(warning.get<std::string>());
+  return record;
+}
+
 }  // namespace
 
 Expected<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::filesystem::path& path) {
@@ -78,15 +89,13 @@ void SqliteLedger::refresh() try {
 std::optional<Record> SqliteLedger::find(const Digest& key) const {
   const std::shared_lock read(index_mutex_);
   const auto found = index_.records.find(key);
-  if (found == index_.records.end()) return std::nullopt;
-  const auto& row = found->second;
-  auto warnings = nlohmann::json::parse(row.warnings, nullptr, false);
-  auto provenance = nlohmann::json::parse(row.provenance, nullptr, false);
-  if (!warnings.is_array() || provenance.is_discarded()) return std::nullopt;
-  Record record{key, row.node, row.node_version, row.outputs, {}, std::move(provenance), row.cost_s};
-  for (auto& warning : warnings)
-    if (warning.is_string()) record.warnings.push_back(warning.get<std::string>());
-  return record;
+  return found == index_.records.end() ? std::nullopt : record_of(key, found->second);
+}
+
+void SqliteLedger::each_record(const std::function<void(const Record&)>& visit) const {
+  const std::shared_lock read(index_mutex_);
+  for (const auto& [key, row] : index_.records)
+    if (const auto record = record_of(key, row)) visit(*record);
 }
 
 Expected<void> SqliteLedger::commit(const Record& record, const std::vector<std::string>& owners) {

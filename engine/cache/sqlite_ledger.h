@@ -24,6 +24,8 @@ class SqliteLedger final : public Ledger {
 
   std::optional<Record> find(const Digest& key) const override;
   void refresh() override;
+  // All records that find() finds, in no order.
+  void each_record(const std::function<void(const Record&)>& visit) const;
   Expected<void> commit(const Record& record, const std::vector<std::string>& owners) override;
   Expected<void> add_owners(const Digest& key, const std::vector<std::string>& owners) override;
 

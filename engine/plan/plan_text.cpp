@@ -9,35 +9,13 @@
 #include <vector>
 
 #include "plan/needs.h"
+#include "plan/text_table.h"
 
 namespace atelier {
 namespace {
 
 constexpr std::size_t kNamedCustomers = 4;  // of a row; more would not fit a line
 constexpr std::array kActions = {Action::run, Action::reuse, Action::wait, Action::skip};
-
-using Row = std::vector<std::string>;
-
-std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
-// Columns as wide as their widest cell, two spaces between them, none at the end of a line.
-std::string table(const std::vector<Row>& rows) {
-  std::vector<std::size_t> widths(rows.front().size(), 0);
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
-  std::string text;
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      text += row[i];
-      if (i + 1 < row.size()) text.append(widths[i] - width_of(row[i]) + 2, ' ');
-    }
-    text += '\n';
-  }
-  return text;
-}
 
 // The tasks of a row: all those of one step that do the same for the same reason.
 struct Group {
@@ -78,8 +56,8 @@ std::string customers_text(const Batch& batch, const Group& group) {
   return fmt::format("{}{}", fmt::join(names, ", "), more);
 }
 
-std::vector<Row> task_rows(const Plan& plan, const Batch& batch, const std::vector<Group>& groups) {
-  std::vector<Row> rows{{"ACTION", "TASK", "CUSTOMERS", "REASON"}};
+std::vector<TextRow> task_rows(const Plan& plan, const Batch& batch, const std::vector<Group>& groups) {
+  std::vector<TextRow> rows{{"ACTION", "TASK", "CUSTOMERS", "REASON"}};
   for (const auto& group : groups) {
     const Task& task = plan.task(group.first);
     rows.push_back({std::string(name_of(task.action)), step_name(plan, batch, group.first),
@@ -94,9 +72,9 @@ std::string counted_reason(const Task& task) {
 }
 
 // Counts by node and reason, in the order in which the nodes come in the pipeline.
-std::vector<Row> count_rows(const Plan& plan, const Batch& batch, const std::vector<Group>& groups) {
+std::vector<TextRow> count_rows(const Plan& plan, const Batch& batch, const std::vector<Group>& groups) {
   struct Count {
-    Row row;
+    TextRow row;
     std::size_t tasks = 0;
   };
   std::vector<std::string> nodes;
@@ -106,13 +84,13 @@ std::vector<Row> count_rows(const Plan& plan, const Batch& batch, const std::vec
     const NodeSpec* spec = spec_of(plan, batch, group.first);
     const std::string node = spec ? spec->name : "(output)";
     if (std::ranges::count(nodes, node) == 0) nodes.push_back(node);
-    const Row row{node, std::string(name_of(task.action)), counted_reason(task)};
+    const TextRow row{node, std::string(name_of(task.action)), counted_reason(task)};
     auto& counts = by_node[node];
     auto found = std::ranges::find(counts, row, &Count::row);
     if (found == counts.end()) found = counts.insert(counts.end(), {row, 0});
     found->tasks += group.tasks;
   }
-  std::vector<Row> rows{{"NODE", "TASKS", "ACTION", "REASON"}};
+  std::vector<TextRow> rows{{"NODE", "TASKS", "ACTION", "REASON"}};
   for (const auto& node : nodes)
     for (const auto& [row, tasks] : by_node[node]) rows.push_back({row[0], fmt::format("{}", tasks), row[1], row[2]});
   return rows;
@@ -184,8 +162,8 @@ std::string counts_text(const PlanCounts& counts) {
 
 std::string plan_text(const Plan& plan, const Batch& batch) {
   const auto groups = groups_of(plan);
-  return fmt::format("{}\n{}\n{}\n{}", table(task_rows(plan, batch, groups)), counts_text(count_actions(plan)),
-                     memory_line(plan, batch), table(count_rows(plan, batch, groups)));
+  return fmt::format("{}\n{}\n{}\n{}", text_table(task_rows(plan, batch, groups)), counts_text(count_actions(plan)),
+                     memory_line(plan, batch), text_table(count_rows(plan, batch, groups)));
 }
 
 nlohmann::json plan_json(const Plan& plan, const Batch& batch) {

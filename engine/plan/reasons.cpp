@@ -9,62 +9,18 @@ namespace {
 constexpr std::size_t kNamedFiles = 3;   // more would not fit a line
 constexpr std::size_t kShownValue = 40;  // characters of a param's value, likewise
 
-Value value_of(const nlohmann::json& json) {
-  if (json.is_boolean()) return json.get<bool>();
-  if (json.is_number_integer()) return json.get<std::int64_t>();
-  if (json.is_number()) return json.get<double>();
-  if (json.is_string()) return json.get<std::string>();
-  if (!json.is_array()) return {};
-  Value::List all;
-  for (const auto& item : json) all.push_back(value_of(item));
-  return all;
-}
+std::string shown(const nlohmann::json& json) { return show_param(json, kShownValue); }
 
-std::string shown(const nlohmann::json& json) {
-  const std::string text = value_of(json).show();
-  if (text.size() <= kShownValue) return text;
-  std::size_t end = kShownValue - 1;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // not within a UTF-8 character
-  return text.substr(0, end) + "…";
-}
-
-std::string changed_params(const nlohmann::json& then, const nlohmann::json& now) {
+std::string params_text(const std::vector<Changes::Param>& params) {
   std::vector<std::string> changes;
-  for (const auto& [name, value] : now.items()) {
-    const auto before = then.find(name);
-    const nlohmann::json old = before == then.end() ? nlohmann::json() : *before;
-    if (old != value) changes.push_back(fmt::format("{} {} -> {}", name, shown(old), shown(value)));
-  }
-  for (const auto& [name, value] : then.items())
-    if (!now.contains(name)) changes.push_back(fmt::format("{} {} -> none", name, shown(value)));
+  for (const auto& [name, before, now] : params)
+    changes.push_back(fmt::format("{} {} -> {}", name, shown(before), shown(now)));
   return changes.empty() ? "" : fmt::format("params changed: {}", fmt::join(changes, ", "));
 }
 
-bool is_file(const std::string& name) { return name.find('/') != std::string::npos; }
-std::string port_of(const std::string& name) { return name.substr(0, name.find_first_of("[/")); }
-
-// The files below `prefix` ("photos/"): name to digest.
-ArrivedInputs files_below(const std::string& prefix, const ArrivedInputs& all) {
-  ArrivedInputs files;
-  for (auto i = all.lower_bound(prefix); i != all.end() && i->first.starts_with(prefix); ++i)
-    files[i->first.substr(prefix.size())] = i->second;
-  return files;
-}
-
-// Which files make the difference; nothing where they were not remembered.
-void name_files(const std::string& input, const ArrivedInputs& then, const ArrivedInputs& now,
-                std::vector<std::string>& names) {
-  const auto before = files_below(input + "/", then), after = files_below(input + "/", now);
-  if (before.empty() || after.empty()) return;
-  for (const auto& [file, digest] : after) {
-    const auto old = before.find(file);
-    if (old == before.end())
-      names.push_back("+" + file);
-    else if (old->second != digest)
-      names.push_back(file);
-  }
-  for (const auto& [file, digest] : before)
-    if (!after.contains(file)) names.push_back("-" + file);
+std::string name_of(const Changes::File& file) {
+  const bool is_new = file.what == Changes::File::What::is_new, gone = file.what == Changes::File::What::gone;
+  return (is_new ? "+" : gone ? "-" : "") + file.name;
 }
 
 std::string in_brackets(const std::vector<std::string>& names) {
@@ -75,20 +31,16 @@ std::string in_brackets(const std::vector<std::string>& names) {
   return fmt::format(" ({}{})", fmt::join(first, ", "), more);
 }
 
-std::string changed_inputs(const NodeSpec& spec, const ArrivedInputs& then, const ArrivedInputs& now) {
-  std::map<std::string, std::vector<std::string>> changed;  // port to files
-  for (const auto& [name, digest] : now) {
-    if (is_file(name) || digest.empty()) continue;
-    const auto old = then.find(name);
-    if (old != then.end() && old->second == digest) continue;
-    name_files(name, then, now, changed[port_of(name)]);
-  }
-  for (const auto& [name, digest] : then)
-    if (!is_file(name) && !now.contains(name)) changed[port_of(name)];
+// By port: what arrives at one from several sources counts once.
+std::string inputs_text(const std::vector<Changes::Input>& inputs) {
   std::vector<std::string> words;
-  for (const auto& port : spec.inputs)
-    if (const auto found = changed.find(port.name); found != changed.end())
-      words.push_back(port.name + in_brackets(found->second));
+  for (auto input = inputs.begin(); input != inputs.end();) {
+    const std::string& port = input->port;
+    std::vector<std::string> names;
+    for (; input != inputs.end() && input->port == port; ++input)
+      for (const auto& file : input->files) names.push_back(name_of(file));
+    words.push_back(port + in_brackets(names));
+  }
   return words.empty() ? "" : fmt::format("input changed: {}", fmt::join(words, ", "));
 }
 
@@ -122,11 +74,12 @@ nlohmann::json remembered_params(const NodeSpec& spec, const Params& params) {
 
 std::string difference(const NodeSpec& spec, const Params& params, const ArrivedInputs& arrived,
                        const StepMemory& memory) {
+  const Changes changes = changes_since(memory, spec, params, arrived);
   std::vector<std::string> parts;
-  if (memory.node_version != spec.version)
-    parts.push_back(fmt::format("node version {} -> {}", memory.node_version, spec.version));
-  if (auto text = changed_params(memory.params, remembered_params(spec, params)); !text.empty()) parts.push_back(text);
-  if (auto text = changed_inputs(spec, memory.inputs, arrived); !text.empty()) parts.push_back(text);
+  if (const auto& version = changes.node_version)
+    parts.push_back(fmt::format("node version {} -> {}", version->first, version->second));
+  if (auto text = params_text(changes.params); !text.empty()) parts.push_back(text);
+  if (auto text = inputs_text(changes.inputs); !text.empty()) parts.push_back(text);
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 

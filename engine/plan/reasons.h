@@ -1,21 +1,20 @@
 // plan: why a task is not reused, in words: what differs from the latest run of the same step for the same customer.
 #pragma once
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "artifact/store.h"
 #include "graph/params.h"
+#include "plan/changes.h"
 #include "plan/plan.h"
 
 namespace atelier {
 
-// What arrives at a task, as StepMemory::inputs holds it: "port", or "port[i]" for a list, to the digest in hex. Where
-// a port reads an input of at most kRememberedFiles files, each of them too, as "port/name", so that a later plan can
-// say which photo changed. What is not known yet is empty.
-using ArrivedInputs = std::map<std::string, std::string>;
+// ArrivedInputs: what arrives at a task, as StepMemory::inputs holds it: "port", or "port[i]" for a list, to the digest
+// in hex. Where a port reads an input of at most kRememberedFiles files, each of them too, as "port/name", so that a
+// later plan can say which photo changed. What is not known yet is empty.
 inline constexpr std::size_t kRememberedFiles = 256;
 
 // What a source delivers, as far as is known.

@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "base/amounts.h"
 #include "report/chart.h"
 #include "report/picture_tables.h"
 #include "report/text.h"
-#include "run/summary.h"
 
 namespace atelier {
 namespace {

@@ -35,7 +35,10 @@ WaveStarted wave_started(const Fields& f) {
           f.number("guess_s")};
 }
 
-TaskPlanned task_planned(const Fields& f) { return {f.task(), f.text("step"), f.text("node"), f.texts("customers")}; }
+TaskPlanned task_planned(const Fields& f) {
+  return {f.task(),          f.text("step"),      f.text("node"),         f.texts("customers"),
+          f.flag("settled"), f.flag("on_device"), f.number("expected_s"), f.ids("after")};
+}
 
 TaskStarted task_started(const Fields& f) {
   return {.task = f.task(),
@@ -164,6 +167,14 @@ std::vector<std::string> EventFields::texts(const char* name) const {
   if (const Json* const value = find(name); value && value->is_array())
     for (const auto& one : *value)
       if (one.is_string()) all.push_back(one.get<std::string>());
+  return all;
+}
+
+std::vector<std::uint32_t> EventFields::ids(const char* name) const {
+  std::vector<std::uint32_t> all;
+  if (const Json* const value = find(name); value && value->is_array())
+    for (const auto& one : *value)
+      if (one.is_number_unsigned()) all.push_back(one.get<std::uint32_t>());
   return all;
 }
 

@@ -23,6 +23,7 @@ class EventFields {
   bool flag(const char* name) const;
   std::optional<Digest> digest(const char* name) const;
   std::vector<std::string> texts(const char* name) const;
+  std::vector<std::uint32_t> ids(const char* name) const;
   std::map<std::string, std::string> text_by_name(const char* name) const;
   std::map<std::string, OutputRecord> outputs(const char* name) const;
   TaskRef task() const;

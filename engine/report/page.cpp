@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/amounts.h"
 #include "report/customer_card.h"
 #include "report/failures.h"
 #include "report/page_style.h"
@@ -12,7 +13,6 @@
 #include "report/timeline.h"
 #include "report/totals.h"
 #include "report/verdict.h"
-#include "run/summary.h"
 
 namespace atelier {
 namespace {

@@ -1,6 +1,5 @@
 #include "report/text.h"
 
-#include <cmath>
 #include <ctime>
 
 #include <fmt/chrono.h>
@@ -56,15 +55,6 @@ std::string escaped(std::string_view text) {
     text.remove_prefix(std::max<std::size_t>(1, length));
   }
   return out;
-}
-
-std::string show_bytes(std::uint64_t bytes) {
-  constexpr const char* units[] = {"B", "kB", "MB", "GB", "TB"};
-  if (bytes < 1000) return fmt::format("{} B", bytes);
-  auto value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; value >= 999.95 && unit + 1 < std::size(units); ++unit) value /= 1000;
-  return fmt::format("{:.{}f} {}", value, value < 100 ? 1 : 0, units[unit]);
 }
 
 std::string show_count(std::size_t n) {

@@ -9,7 +9,6 @@ namespace atelier {
 // For text and for attributes in double quotes. Bytes that are no UTF-8 and control characters become U+FFFD.
 std::string escaped(std::string_view text);
 
-std::string show_bytes(std::uint64_t bytes);                                     // "512 B", "3.4 MB"
 std::string show_count(std::size_t n);                                           // "1 234", with thin spaces
 std::string show_moment(double seconds_since_epoch);                             // "2026-11-30 04:58:31 UTC"
 std::string show_number(double value);                                           // "0.0123", "1.2e-05"

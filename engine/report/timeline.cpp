@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "base/amounts.h"
 #include "report/lanes.h"
 #include "report/text.h"
-#include "run/summary.h"
 
 namespace atelier {
 namespace {

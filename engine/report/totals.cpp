@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/amounts.h"
 #include "report/text.h"
-#include "run/summary.h"
 
 namespace atelier {
 namespace {

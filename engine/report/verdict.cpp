@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "base/amounts.h"
 #include "report/text.h"
 #include "run/run_batch.h"
-#include "run/summary.h"
 
 namespace atelier {
 namespace {

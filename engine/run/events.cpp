@@ -43,6 +43,10 @@ void put(Json& line, const TaskPlanned& e) {
   line["step"] = e.step;
   line["node"] = e.node;
   line["customers"] = e.customers;
+  if (e.settled) line["settled"] = true;
+  if (e.on_device) line["on_device"] = true;
+  if (e.expected_s > 0) line["expected_s"] = e.expected_s;
+  if (!e.after.empty()) line["after"] = e.after;
 }
 
 void put(Json& line, const TaskStarted& e) {

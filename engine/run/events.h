@@ -50,6 +50,10 @@ struct TaskPlanned {
   TaskRef task{};
   std::string step{}, node{};            // of an output the node is empty
   std::vector<std::string> customers{};  // whose it is; empty: the batch's
+  bool settled = false;                // it is reused, and nothing that feeds it runs; the rest is told of others only
+  bool on_device = false;              // it will hold one
+  double expected_s = 0;               // what it will take, from earlier runs or by its node's guess
+  std::vector<std::uint32_t> after{};  // ids of the tasks that it depends on
 };
 struct TaskStarted {
   TaskRef task{};

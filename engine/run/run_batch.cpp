@@ -123,17 +123,17 @@ class Run {
 
   // Whether another wave is needed.
   bool run_wave(const std::shared_ptr<const Plan>& plan, int number) {
-    auto wave =
-        std::make_unique<Wave>(Wave::Surroundings{*plan, batch_, seams_.registry, seams_.store, seams_.ledger,
-                                                  seams_.files, seams_.clock, digest_, options_.out, folder_, events_,
-                                                  seams_.stop, devices_, lease_, history_, seams_.workers},
-                               WaveOptions{.capacity = capacity(),
-                                           .window = options_.window,
-                                           .retries = options_.retries,
-                                           .hung_after = options_.hung_after,
-                                           .most_failed_customers = options_.most_failed_customers,
-                                           .number = number,
-                                           .last = number >= options_.most_waves});
+    auto wave = std::make_unique<Wave>(
+        Wave::Surroundings{*plan, batch_, seams_.registry, seams_.store, seams_.ledger, seams_.files, seams_.clock,
+                           digest_, options_.out, folder_, events_, seams_.stop, devices_, lease_, history_,
+                           seams_.costs, seams_.workers},
+        WaveOptions{.capacity = capacity(),
+                    .window = options_.window,
+                    .retries = options_.retries,
+                    .hung_after = options_.hung_after,
+                    .most_failed_customers = options_.most_failed_customers,
+                    .number = number,
+                    .last = number >= options_.most_waves});
     set_wave(wave.get());
     wave->run();
     set_wave(nullptr);

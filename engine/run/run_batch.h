@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "graph/node.h"
 #include "pipeline/batch.h"
+#include "plan/costs.h"
 #include "run/devices.h"
 #include "run/events.h"
 #include "run/stop_token.h"
@@ -57,6 +58,7 @@ struct RunSeams {  // all must outlive the run
   std::function<Expected<void>(std::span<const Digest>)> hold{};
   // Told whose the files are that the run reads and writes, so that a customer can be purged. May be empty.
   std::function<Expected<void>(std::span<const OwnedPath>)> own_paths{};
+  MeasuredCosts costs{};  // of earlier runs: what tasks are expected to take orders them
   // Where tasks that hold a device run: one worker per device. Null: in this process.
   Workers* workers = nullptr;
 };

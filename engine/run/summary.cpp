@@ -1,10 +1,11 @@
 #include "run/summary.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 
 #include <fmt/format.h>
+
+#include "base/amounts.h"
 
 namespace atelier {
 namespace {
@@ -56,13 +57,6 @@ std::string show_failures(const Failures& alike, const std::string& folder) {
 }
 
 }  // namespace
-
-std::string show_duration(double seconds) {
-  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
-  const auto whole = static_cast<std::int64_t>(std::llround(seconds));
-  if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
-  return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
-}
 
 void Summary::on(const Event& event) {
   if (const auto* started = event.as<RunStarted>()) folder_ = started->folder;

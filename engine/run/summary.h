@@ -36,7 +36,4 @@ class Summary final : public Observer {
   double seconds_ = 0, saved_s_ = 0;
 };
 
-// "4.2 s", "3 min 20 s", "2 h 5 min".
-std::string show_duration(double seconds);
-
 }  // namespace atelier

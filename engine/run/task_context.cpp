@@ -89,6 +89,7 @@ void TaskContext::looked_for_checkpoint(bool found) {
   used_checkpoints_ = true;
   attempt_.log.add(found ? "goes on from a checkpoint" : "starts from the beginning");
   if (!found) return;
+  resumed_ = true;
   if (auto before = get_shown(around_.store, key_)) {
     const std::lock_guard hold(mutex_);
     shown_ = std::move(*before);

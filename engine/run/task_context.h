@@ -62,6 +62,7 @@ class TaskContext final : public Context, public TaskLog {
   std::vector<std::string> warnings() const;  // in the order they were told
   Shown shown() const;                        // previews and curves
   bool used_checkpoints() const { return used_checkpoints_.load(); }
+  bool resumed() const { return resumed_.load(); }  // it went on from a checkpoint
 
  private:
   const Surroundings& around_;
@@ -76,7 +77,7 @@ class TaskContext final : public Context, public TaskLog {
   Shown shown_;
   Clock::Instant told_{};  // when progress was told last
   bool told_any_ = false;
-  std::atomic<bool> used_checkpoints_{false};
+  std::atomic<bool> used_checkpoints_{false}, resumed_{false};
 };
 
 }  // namespace atelier

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "plan/costs.h"
 #include "plan/memory.h"
 #include "run/error_names.h"
 #include "run/reuse.h"
@@ -12,6 +13,8 @@ namespace atelier {
 namespace {
 
 using State = TaskResult::State;
+
+constexpr double least_measured_s = 0.001;  // what takes less does not count in a night, and need not be told apart
 
 double seconds_between(Clock::Instant from, Clock::Instant to) {
   return std::chrono::duration<double>(to - from).count();
@@ -36,6 +39,7 @@ struct TaskRunner::Running {
   std::vector<std::string> warnings{};
   Shown shown{};
   bool checkpoints = false;  // it asked for one or saved one
+  bool resumed = false;      // it went on from one
 
   const Admission& admission() const { return assignment.admission; }
   Attempt& attempt() const { return *assignment.attempt; }
@@ -118,6 +122,7 @@ TaskResult TaskRunner::make(Running& running, const Digest& key) const {
   running.warnings = context.warnings();
   running.shown = context.shown();
   running.checkpoints = context.used_checkpoints();
+  running.resumed = context.resumed();
   return keep(running, key, std::move(*made));
 }
 
@@ -177,6 +182,9 @@ TaskResult TaskRunner::keep(Running& running, const Digest& key, Made made) cons
   record.cost_s = made.seconds;
   record.provenance = provenance(running);
   record.provenance["seconds"] = made.seconds;
+  if (made.seconds >= least_measured_s)
+    record.provenance.update(cost_traits(around_.plan, around_.batch, running.task.id));
+  if (running.resumed) record.provenance["resumed"] = true;
   const auto owners = owners_of(around_.plan, around_.batch, running.task.id);
   if (keep_shown(running, key, owners)) record.provenance["shown"] = names_of(running.shown);
   const auto committed = write_again([&] { return around_.ledger.commit(record, owners); });

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "plan/memory.h"
-#include "plan/needs.h"
 #include "run/error_names.h"
 #include "run/reuse.h"
 
@@ -52,13 +51,15 @@ std::vector<bool> Wave::find_settled() const {
 std::vector<SchedulerTask> Wave::scheduler_tasks() const {
   std::vector<SchedulerTask> tasks;
   tasks.reserve(around_.plan.tasks.size());
-  NeedsOfTasks nodes(around_.plan, around_.batch);
+  const auto& devices = options_.capacity.devices;
+  CostsOfTasks costs(around_.plan, around_.batch, around_.costs,
+                     std::string(devices.empty() ? "cpu" : device_kind(devices.front().id)));
   for (const Task& task : around_.plan.tasks) {
     SchedulerTask one{.customers = task.customers, .dependents = task.dependents, .place = Place::cpu, .needs = {}};
     if (settled_[index_of(task.id)])
       one.needs.seconds = 0;
     else
-      one.needs = nodes.of(task);
+      one.needs = costs.needs_of(task);
     if (const NodeSpec* const spec = spec_of(around_.plan, around_.batch, task.id)) one.place = spec->place;
     tasks.push_back(one);
   }
@@ -95,6 +96,12 @@ void Wave::tell_planned(const Task& task) const {
   const NodeSpec* const spec = spec_of(around_.plan, around_.batch, task.id);
   TaskPlanned told{.task = table_.ref(task.id), .step = step_name(around_.plan, around_.batch, task.id)};
   if (spec) told.node = spec->name;
+  told.settled = settled_[index_of(task.id)];
+  if (!told.settled) {
+    told.on_device = spec && spec->place == Place::device;
+    told.expected_s = scheduler_.own_s(task.id);
+    for (const TaskId before : task.dependencies) told.after.push_back(static_cast<std::uint32_t>(before));
+  }
   if (!task.for_batch)
     for (const auto customer : task.customers) told.customers.push_back(around_.batch.customers[customer].id);
   around_.events.emit(std::move(told));

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "plan/costs.h"
 #include "run/flow_runner.h"
 #include "run/intermediate_content.h"
 #include "run/scheduler.h"
@@ -42,6 +43,7 @@ class Wave final : private FlowTasks {
     const RunDevices& devices;
     KeyLease& lease;
     RunHistory& history;
+    const MeasuredCosts& costs;
     Workers* workers = nullptr;  // null: tasks run in this process
   };
   Wave(const Surroundings& around, const WaveOptions& options);

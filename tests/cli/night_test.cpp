@@ -150,6 +150,14 @@ TEST(EndToEndNight, AChangedPhotoRunsItsCustomersChainOnlyAndATouchedOneNothing)
   fs::copy_file(photos[1], photos[0], fs::copy_options::overwrite_existing);
   const auto plan = atelier(night.arguments("plan"));
   EXPECT_NE(plan.out.find("input changed: photos"), std::string::npos) << plan.out;
+  EXPECT_NE(plan.out.find("\nexpected: "), std::string::npos) << plan.out;
+  const auto name = [&](const std::string& step) { return step + "/" + customer.filename().string(); };
+  const auto why = atelier(night.arguments("plan", {"--explain", name("person")}));
+  EXPECT_NE(why.out.find(photos[0].filename().string() + " has changed\n"), std::string::npos) << why.out;
+  const auto wrong = atelier(night.arguments("plan", {"--explain", name("persn")}));
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_EQ(wrong.err,
+            "atelier plan: the plan has no task '" + name("persn") + "'; did you mean '" + name("person") + "'?\n");
   ASSERT_EQ(night.run().exit_code, 0);
   const auto started = tasks_of(night.events_of_last_run(), "task_started");
   EXPECT_FALSE(started.empty());

@@ -16,6 +16,11 @@ std::optional<Record> MemoryLedger::find(const Digest& key) const {
   return lookup(records_, key);
 }
 
+void MemoryLedger::each_record(const std::function<void(const Record&)>& visit) const {
+  const std::lock_guard hold(mutex_);
+  for (const auto& [key, record] : records_) visit(record);
+}
+
 Expected<void> MemoryLedger::commit(const Record& record, const std::vector<std::string>& owners) {
   const std::lock_guard hold(mutex_);
   records_[record.key] = record;

@@ -26,6 +26,8 @@ class MemoryLedger final : public Ledger {
   std::optional<OutputMemory> last_output(const std::filesystem::path& absolute) const override;
   Expected<void> remember_output(const std::filesystem::path& absolute, const OutputMemory& memory) override;
 
+  void each_record(const std::function<void(const Record&)>& visit) const;
+
   // For tests.
   std::size_t size() const;  // records
   std::set<std::string> owners(const Digest& key) const;

@@ -61,6 +61,16 @@ TEST_F(SqliteLedgerTest, AFullDiskIsToldAsSuchAndWhatWasCommittedBeforeStays) {
   expect_equal(open()->find(key_of(1)), record_of(1));
 }
 
+TEST_F(SqliteLedgerTest, EachRecordIsShownOnce) {
+  const auto ledger = open();
+  ASSERT_TRUE(ledger->commit(record_of(1), {}));
+  ASSERT_TRUE(ledger->commit(record_of(2), {}));
+  std::map<Digest, Record> shown;
+  ledger->each_record([&](const Record& record) { EXPECT_TRUE(shown.emplace(record.key, record).second); });
+  ASSERT_EQ(shown.size(), 2U);
+  expect_equal(shown.at(key_of(2)), record_of(2));
+}
+
 TEST_F(SqliteLedgerTest, ACommittedRecordIsFoundNowAndByTheNextProcess) {
   {
     const auto ledger = open();

@@ -25,7 +25,7 @@ std::vector<Event> every_event() {
                          .params = {{"a", "1"}},
                          .versions = {{"x", "2"}}}},
           {2, WaveStarted{1, 9, 4, 3, 1, 1, 2.5}},
-          {2, TaskPlanned{anna, "person", "train", {"anna"}}},
+          {2, TaskPlanned{anna, "person", "train", {"anna"}, true, true, 2.5, {4, 5}}},
           {2, TaskStarted{anna, "train", "cpu:0", "new", 1, 2, key, 1, 60.0}},
           {2, TaskProgress{anna, 0.5, "step"}},
           {2, TaskMetric{anna, "loss", 20, 0.25}},

@@ -40,9 +40,11 @@ TEST(Events, AreWrittenInTheWordsOfVersionTwo) {
       R"({"event":"run_started","time":1.5,"version":2,"run":"r-1","batch":"b.yaml","pipeline":"p.yaml",)"
       R"("out":"/out","customers":3,"devices":["cpu:0"],"cores":2,"window":8,"threads_per_device":1,"cache":"/cache",)"
       R"("customer_ids":["anna"],"params":{"steps":"80"},"versions":{"atelier":"1.0"}})");
-  EXPECT_EQ(
-      line(TaskPlanned{anna, "person", "train", {"anna"}}),
-      R"({"event":"task_planned")" + about + R"("step":"person","node":"train","customers":["anna"]})");
+  EXPECT_EQ(line(TaskPlanned{anna, "person", "train", {"anna"}}),
+            R"({"event":"task_planned")" + about + R"("step":"person","node":"train","customers":["anna"]})");
+  EXPECT_EQ(line(TaskPlanned{anna, "person", "train", {}, true, true, 2.5, {4, 5}}),
+            R"({"event":"task_planned")" + about + R"("step":"person","node":"train","customers":[],)" +
+                R"("settled":true,"on_device":true,"expected_s":2.5,"after":[4,5]})");
   EXPECT_EQ(line(WaveStarted{1, 9, 4, 3, 1, 1, 2.5}),
             R"({"event":"wave_started","time":1.5,"wave":1,"tasks":9,"to_run":4,"waiting":3,"reused":1,"skipped":1,)"
             R"("guess_s":2.5})");

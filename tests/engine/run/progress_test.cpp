@@ -14,14 +14,18 @@ std::string told(const Progress::Style& style) {
     progress.on(Event{now, std::move(what)});
     progress.beat();
   };
-  tell(RunStarted{.customers = 2});
-  tell(WaveStarted{.tasks = 4, .to_run = 1, .waiting = 3, .guess_s = 100});
-  tell(TaskStarted{.task = {0, 1, "person/anna"}, .node = "train", .device = "cpu:0", .reason = "new", .guess_s = 50});
+  tell(RunStarted{.customers = 2, .devices = {"cpu:0"}});
+  tell(WaveStarted{.tasks = 2, .to_run = 1, .waiting = 1});
+  progress.on(
+      Event{now, TaskPlanned{.task = {0, 1, "person/anna"}, .node = "train", .on_device = true, .expected_s = 50}});
+  tell(TaskStarted{.task = {0, 1, "person/anna"}, .node = "train", .device = "cpu:0", .reason = "new"});
+  now = 105;
+  progress.on(Event{now, TaskProgress{{0, 1, "person/anna"}, 0.25, "step 10/40"}});
   now = 110;
   tell(TaskMetric{{0, 1, "person/anna"}, "loss", 20, 0.12345});
-  progress.on(Event{now, TaskMetric{{0, 1, "person/anna"}, "gradient_norm", 20, 3}});
   tell(TaskProgress{{0, 1, "person/anna"}, 0.5, "step 20/40"});
   tell(TaskWarning{{0, 1, "person/anna"}, "the photos are dark"});
+  now = 120;
   tell(TaskFinished{.task = {0, 1, "person/anna"}, .seconds = 20});
   tell(TaskFailed{{1, 1, "load/ben"}, "input", "no image"});
   tell(CustomerFinished{CustomerFinished::Result::succeeded, "anna"});
@@ -38,19 +42,40 @@ TEST(Progress, WritesPlainLinesWhereItIsPiped) {
             "anna: finished\n");
 }
 
-TEST(Progress, DrawsOneLineAnewOnATerminal) {
-  const std::string erase = "\r\x1b[2K";
+TEST(Progress, SaysNowAndThenHowFarItIsWhereItIsPiped) {
+  std::string out;
+  Progress progress({}, [&](std::string_view text) { out += text; });
+  progress.on(Event{0, RunStarted{.customers = 2, .devices = {"cuda:0"}}});
+  progress.on(Event{0, WaveStarted{.tasks = 3, .to_run = 3}});
+  progress.on(
+      Event{0, TaskPlanned{.task = {0, 1, "person/anna"}, .node = "train", .on_device = true, .expected_s = 900}});
+  progress.on(Event{0, TaskStarted{.task = {0, 1, "person/anna"}, .device = "cuda:0", .reason = "new"}});
+  out.clear();
+  for (int second = 1; second <= 650; ++second) {
+    progress.on(Event{1.0 * second, TaskMetric{{0, 1, "person/anna"}, "loss", 2 * second, 0.5}});
+    progress.on(Event{1.0 * second, TaskProgress{{0, 1, "person/anna"}, second / 1000.0, "step"}});
+    progress.beat();
+  }
+  EXPECT_EQ(out,
+            "0/2 customers, 0/3 tasks, about 11 min 40 s left\n"
+            "cuda:0 person/anna, step, 2.0 steps/s, loss 0.5000, 11 min 40 s left\n"
+            "0/2 customers, 0/3 tasks, about 6 min 40 s left\n"
+            "cuda:0 person/anna, step, 2.0 steps/s, loss 0.5000, 6 min 40 s left\n");
+}
+
+TEST(Progress, DrawsItsLinesAnewOnATerminal) {
+  const std::string one = "\r\x1b[J", two = "\x1b[1A\r\x1b[J";  // erases so many lines
   EXPECT_EQ(told({.terminal = true, .columns = 200}),
-            erase + "0/2 customers, 0/0 tasks" +                                                             //
-                erase + "0/2 customers, 0/4 tasks" +                                                         //
-                erase + "0/2 customers, 0/4 tasks, person/anna" +                                            //
-                erase + "0/2 customers, 0/4 tasks, person/anna loss 0.1235" +                                //
-                erase + "0/2 customers, 0/4 tasks, person/anna step 20/40 loss 0.1235, about 30.0 s left" +  //
-                erase + "person/anna: warning: the photos are dark\n" + erase +
-                "0/2 customers, 0/4 tasks, person/anna step 20/40 loss 0.1235, about 30.0 s left" +  //
-                erase + "0/2 customers, 1/4 tasks, about 10.0 s left" + erase + "load/ben: failed: no image\n" + erase +
-                "0/2 customers, 2/4 tasks, about 10.0 s left" + erase + "anna: finished\n" + erase +
-                "1/2 customers, 2/4 tasks, about 10.0 s left" + erase);
+            "0/2 customers, 0/0 tasks" + one +                                                                     //
+                "0/2 customers, 0/2 tasks" + one +                                                                 //
+                "0/2 customers, 0/2 tasks\ncpu:0 person/anna" + two +                                              //
+                "0/2 customers, 0/2 tasks, about 40.0 s left\ncpu:0 person/anna, step 10/40, loss 0.1235" + two +  //
+                "0/2 customers, 0/2 tasks, about 40.0 s left\ncpu:0 person/anna, step 20/40, loss 0.1235, 10.0 s left" +
+                two + "person/anna: warning: the photos are dark\n" +
+                "0/2 customers, 0/2 tasks, about 40.0 s left\ncpu:0 person/anna, step 20/40, loss 0.1235, 10.0 s left" +
+                two +  //
+                "0/2 customers, 1/2 tasks" + one + "load/ben: failed: no image\n" + "0/2 customers, 2/2 tasks" + one +
+                "anna: finished\n" + "1/2 customers, 2/2 tasks" + one);
 }
 
 TEST(Progress, ColoursOnlyWhereItMay) {
@@ -59,9 +84,9 @@ TEST(Progress, ColoursOnlyWhereItMay) {
             std::string::npos);
 }
 
-TEST(Progress, CutsTheLineToTheTerminal) {
-  const auto text = told({.terminal = true, .columns = 20});
-  EXPECT_NE(text.find("0/2 customers, 0/4 \r"), std::string::npos);
+TEST(Progress, FitsItsLinesToTheTerminal) {
+  const auto text = told({.terminal = true, .columns = 40});
+  EXPECT_NE(text.find("0/2 customers, about 40.0 s left\n"), std::string::npos) << text;
 }
 
 }  // namespace

@@ -277,6 +277,32 @@ TEST(RunBatch, StopsWithTheSignalsCodeAndGoesOnAtTheLastCheckpoint) {
   EXPECT_EQ(world.outputs(), undisturbed.outputs());
 }
 
+// As far as a record tells: what a resumed training took is not what a whole one takes.
+TEST(RunBatch, RecordsWhatATaskIsLikeAndWhetherItWentOnFromACheckpoint) {
+  RunWorld world;
+  std::atomic<int> steps{0};
+  world.probe->on_learn_step = [&](std::int64_t step) {
+    world.clock.advance(std::chrono::seconds(1));
+    ++steps;
+    if (step == 2 && steps == 3) world.stop->request(15);
+  };
+  ASSERT_EQ(world.run().exit_code, 143);
+  ASSERT_EQ(world.run().exit_code, 0);
+  int resumed = 0, trainings = 0;
+  std::set<std::string> likenesses;
+  for (const auto& finished : world.recorder.all<TaskFinished>()) {
+    const Record record = world.ledger.find(finished.key).value();
+    if (record.node != "learn") continue;
+    ++trainings;
+    resumed += record.provenance.contains("resumed") ? 1 : 0;
+    likenesses.insert(record.provenance.at("like").get<std::string>());
+    EXPECT_EQ(record.provenance.at("guess_s"), 1.0) << "the node's, not what was expected of it";
+  }
+  EXPECT_EQ(trainings, 4);
+  EXPECT_EQ(resumed, 1);
+  EXPECT_EQ(likenesses.size(), 1U) << "the style's training is like the customers'";
+}
+
 TEST(RunBatch, LeavesNoCheckpointWithoutItsOwners) {
   RunWorld world;
   std::atomic<int> steps{0};

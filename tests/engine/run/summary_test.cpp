@@ -85,11 +85,5 @@ TEST(Summary, TellsOnceWhatManyCustomersFailedOf) {
       << summary.text();
 }
 
-TEST(Summary, ShowsDurationsAsPeopleSayThem) {
-  EXPECT_EQ(show_duration(4.25), "4.2 s");
-  EXPECT_EQ(show_duration(200), "3 min 20 s");
-  EXPECT_EQ(show_duration(7500), "2 h 5 min");
-}
-
 }  // namespace
 }  // namespace atelier
