@@ -36,6 +36,8 @@ void be_silent(png_structp, png_const_charp) {}
 bool read(Decoding& d, const DecodeLimits& limits) {
   if (setjmp(png_jmpbuf(d.png))) return false;
   png_set_read_fn(d.png, &d, take);
+  // What only says something about the picture is passed over: libpng allocates as much as such a chunk says it has.
+  png_set_keep_unknown_chunks(d.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
   png_read_info(d.png, d.info);
   const auto width = png_get_image_width(d.png, d.info), height = png_get_image_height(d.png, d.info);
   d.size_fits = check_size(width, height, limits);
