@@ -1,8 +1,6 @@
 #include "image/decode.h"
 
 #include <fmt/format.h>
-#include <opencv2/imgcodecs.hpp>
-#include <opencv2/imgproc.hpp>
 #include <string_view>
 
 #include "image/exif.h"
@@ -16,24 +14,6 @@ Expected<Decoded> decode_as_it_lies(std::span<const std::byte> file, const Decod
   if (text.starts_with("\x89PNG\r\n\x1A\n")) return decode_png(file, limits);
   if (text.starts_with("RIFF") && text.find("WEBP") == 8) return decode_webp(file, limits);
   return failure(file.empty() ? "the file is empty" : "the file is neither JPEG nor PNG nor WebP");
-}
-
-struct Size {
-  std::int64_t width = 0, height = 0;
-};
-
-// From the first chunk of a WebP file: VP8X (canvas), VP8L (lossless) or VP8 (a key frame). RFC 9649.
-Size size_of_webp(std::span<const std::byte> file) {
-  const auto byte = [&](std::size_t i) { return i < file.size() ? std::to_integer<std::int64_t>(file[i]) : 0; };
-  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-  const auto chunk = text.substr(std::min<std::size_t>(12, text.size()), 4);
-  if (chunk == "VP8X")
-    return {1 + (byte(24) | byte(25) << 8 | byte(26) << 16), 1 + (byte(27) | byte(28) << 8 | byte(29) << 16)};
-  if (chunk == "VP8L") {
-    const std::int64_t bits = byte(21) | byte(22) << 8 | byte(23) << 16 | byte(24) << 24;
-    return {1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)};
-  }
-  return {(byte(26) | byte(27) << 8) & 0x3FFF, (byte(28) | byte(29) << 8) & 0x3FFF};
 }
 
 }  // namespace
@@ -61,22 +41,6 @@ Decoded on_white(const cv::Mat& rgba) {
   }
   if (opaque) decoded.alpha.release();
   return decoded;
-}
-
-Expected<Decoded> decode_webp(std::span<const std::byte> file, const DecodeLimits& limits) try {
-  const Size size = size_of_webp(file);
-  if (auto fits = check_size(size.width, size.height, limits); !fits) return tl::unexpected(fits.error());
-  const cv::Mat bytes(1, static_cast<int>(file.size()), CV_8UC1, const_cast<std::byte*>(file.data()));
-  cv::Mat picture = cv::imdecode(bytes, cv::IMREAD_UNCHANGED);
-  if (picture.empty()) return failure("the file is damaged or cut off (WebP)");
-  if (picture.channels() == 4) {
-    cv::cvtColor(picture, picture, cv::COLOR_BGRA2RGBA);
-    return on_white(picture);
-  }
-  cv::cvtColor(picture, picture, cv::COLOR_BGR2RGB);
-  return Decoded{picture, {}};
-} catch (const cv::Exception&) {
-  return failure("the file is damaged or cut off (WebP)");
 }
 
 Expected<Decoded> decode_photo(std::span<const std::byte> file, const DecodeLimits& limits) {
