@@ -1,5 +1,7 @@
 #include "cache/hdf5_store.h"
 
+#include "base/try_again.h"
+
 #include <fmt/format.h>
 
 #include "cache/content_image.h"
@@ -20,16 +22,6 @@ class FileClaim final : public Store::Claim {
  private:
   std::unique_ptr<FileLock> lock_;
 };
-
-constexpr int kLooks = 3;
-
-// What fails in passing must not make content count as lost: it would be made again.
-template <class Look>
-auto look_again(const Look& look) {
-  auto found = look();
-  for (int n = 1; n < kLooks && !found && found.error().kind == ErrorKind::transient; ++n) found = look();
-  return found;
-}
 
 std::string_view name_of(ContentKind kind) { return kind == ContentKind::outputs ? "content" : "checkpoint"; }
 
@@ -103,7 +95,7 @@ fs::path Hdf5Store::temporary_beside(const fs::path& path) {
 }
 
 bool Hdf5Store::has(const Digest& key) const {
-  const auto stat = look_again([&] { return files_.stat(content_path(key)); });
+  const auto stat = try_again([&] { return files_.stat(content_path(key)); });
   return stat && *stat && (*stat)->type == FileStat::Type::file;
 }
 
@@ -148,9 +140,9 @@ Expected<void> Hdf5Store::write_new(ContentKind kind, const Digest& key, const C
 
 std::shared_ptr<const FileBytes> Hdf5Store::verified(ContentKind kind, const Digest& key) {
   const fs::path path = path_of(kind, key);
-  const auto stat = look_again([&] { return files_.stat(path); });
+  const auto stat = try_again([&] { return files_.stat(path); });
   if (stat && !*stat) return nullptr;
-  auto file = look_again([&] { return files_.read(path); });
+  auto file = try_again([&] { return files_.read(path); });
   if (!file) {
     const auto now = files_.stat(path);
     if (!now || *now) told_(file.error().message);  // a file dropped meanwhile is a miss and nothing to tell

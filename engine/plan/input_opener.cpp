@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
+#include "base/try_again.h"
+
 namespace atelier {
 namespace fs = std::filesystem;
 namespace {
-
-constexpr int kMostLooks = 3;  // at an input that cannot be read in passing; no customer is to be left out for that
 
 // What stands for the content of an input that cannot be opened, so that its readers' tasks are told apart.
 Digest digest_of_place(const PlanInput& input) {
@@ -43,9 +43,9 @@ std::optional<Error> InputOpener::way_out(const PipelineInput& declared, const f
 
 PlanInput InputOpener::opened(const PipelineInput& declared, const fs::path& path, const Customer* customer) const {
   PlanInput input{declared.name, declared.type, path, {}, {}, {}};
-  auto artifact = path.empty() ? failure("is not given") : declared.type->open_input(path, digest_);
-  for (int n = 1; n < kMostLooks && !artifact && artifact.error().kind == ErrorKind::transient; ++n)
-    artifact = declared.type->open_input(path, digest_);
+  // No customer is to be left out for what fails in passing.
+  auto artifact =
+      path.empty() ? failure("is not given") : try_again([&] { return declared.type->open_input(path, digest_); });
   if (artifact && customer && !batch_.paths_anywhere)
     if (auto out = way_out(declared, path, *artifact, *customer)) artifact = tl::unexpected(std::move(*out));
   if (artifact) {

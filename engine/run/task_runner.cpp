@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "base/try_again.h"
 #include "plan/costs.h"
 #include "plan/memory.h"
 #include "run/error_names.h"
 #include "run/reuse.h"
 #include "run/shown_record.h"
-#include "run/write_again.h"
 
 namespace atelier {
 namespace {
@@ -139,7 +139,7 @@ tl::expected<Made, NotMade> TaskRunner::make_here(Running& running, const Digest
   if (node.spec().keep == Keep::recipe || running.attempt().given_up()) return made;
   auto told = provenance(running);
   told["seconds"] = made.seconds;
-  if (const auto put = write_again([&] { return around_.store.put(key, *outputs, told); }); !put)
+  if (const auto put = try_again([&] { return around_.store.put(key, *outputs, told); }); !put)
     return tl::unexpected(NotMade{.error = put.error(), .halts = true});
   return made;
 }
@@ -187,7 +187,7 @@ TaskResult TaskRunner::keep(Running& running, const Digest& key, Made made) cons
   if (running.resumed) record.provenance["resumed"] = true;
   const auto owners = owners_of(around_.plan, around_.batch, running.task.id);
   if (keep_shown(running, key, owners)) record.provenance["shown"] = names_of(running.shown);
-  const auto committed = write_again([&] { return around_.ledger.commit(record, owners); });
+  const auto committed = try_again([&] { return around_.ledger.commit(record, owners); });
   if (!committed) return halted(committed.error());
   if (running.checkpoints) around_.store.drop_checkpoint(key);
   const auto kept = std::make_shared<const Record>(std::move(record));

@@ -8,10 +8,10 @@
 
 #include <fmt/format.h>
 
+#include "base/try_again.h"
 #include "run/error_names.h"
 #include "run/task_inputs.h"
 #include "run/worker_words.h"
-#include "run/write_again.h"
 
 namespace atelier {
 namespace {
@@ -146,7 +146,7 @@ class WorkerLoop {
     if (node.spec().keep != Keep::recipe) {
       Json provenance = order.provenance;
       provenance["seconds"] = seconds;
-      const auto put = write_again([&] { return seams_.store.put(order.key, *outputs, provenance); });
+      const auto put = try_again([&] { return seams_.store.put(order.key, *outputs, provenance); });
       if (!put) return failed(put.error(), true);
     }
     return made(*outputs, seconds);
